@@ -1,0 +1,330 @@
+//! The ledger as the rest of agentd sees it: always there, at worst degraded and saying why.
+//!
+//! A state directory that cannot be used is a condition, not an end: writes are refused with its code, opening is
+//! tried again at most once a second, and work goes on when the cause is gone.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use osmoda_store::{Error, Readers, Writer};
+use osmoda_tlog::checkpoint::{Checkpoint, ledger_origin};
+use osmoda_tlog::note::{Note, Signer};
+use osmoda_types::api::agentd::ledger::AppendedEvent;
+use osmoda_types::health::Check;
+use osmoda_types::ledger::{LedgerCreated, NewEvent};
+use osmoda_types::{Actor, Clock, Daemon, Entropy, MachineId, Timestamp};
+use rusqlite::Connection;
+use tokio::sync::{RwLock, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::appender::{Appender, Job, Position, Reply};
+use super::condition::{Condition, Part};
+use super::door::admit_all;
+use super::schema::SCHEMA;
+use super::{LedgerError, intents, keeper, key, prove, rows, tree};
+
+/// The ledger of this machine. Dropping it stops the task behind it as [`close`](Self::close) does, unseen.
+pub struct Engine {
+    pub(super) shared: Arc<Shared>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    stop: DropGuard,
+}
+
+impl Engine {
+    /// Opens `<state_dir>/ledger/`, or begins a ledger for `machine_id` there. Before it returns, agentd's own
+    /// calls that a crash cut off have their outcome `unknown`. Never fails: see [`check`](Self::check).
+    pub async fn open(
+        state_dir: &Path,
+        machine_id: MachineId,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let folder = state_dir.join("ledger");
+        let database = folder.join("ledger.db");
+        let shared = Arc::new(Shared {
+            readers: Readers::new(&database, READERS),
+            folder,
+            database,
+            machine_id,
+            condition: Condition::new(Arc::clone(&clock)),
+            clock,
+            entropy,
+            position: Arc::new(watch::Sender::new(Position::default())),
+            slot: RwLock::new(Slot::Shut { why: Error::Closed, tried: None, old: None }),
+            settled: AtomicBool::new(false),
+        });
+        // What is wrong is in the condition now, and the keeper goes on trying.
+        let _ = shared.writer().await;
+        let stop = CancellationToken::new();
+        let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared), stop.clone()));
+        Self { shared, keeper: Mutex::new(Some(keeper)), stop: stop.drop_guard() }
+    }
+
+    /// Records agentd's own events, all or none, and answers when they are durable. `seq` of each is its id.
+    ///
+    /// # Errors
+    /// [`LedgerError::ForeignType`], [`LedgerError::TooLarge`], [`LedgerError::Field`], [`LedgerError::State`].
+    pub async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<AppendedEvent>, LedgerError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let job = Job::Record(admit_all(Daemon::Agentd, events)?);
+        match self.shared.submit(job).await? {
+            Reply::Recorded { events, .. } => Ok(events),
+            Reply::Refused(error) => Err(error),
+            Reply::Signed { .. } | Reply::Probed => unreachable!("the reply to another job"),
+        }
+    }
+
+    /// How the ledger is, for `/health`.
+    pub fn check(&self) -> Check {
+        self.shared.condition.check()
+    }
+
+    /// Signs what is not signed yet, closes the database and refuses what comes later.
+    pub async fn close(&self) {
+        self.stop.token().cancel();
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            // It ends by itself; had it panicked, there would be nothing left to wait for.
+            let _ = keeper.await;
+        }
+    }
+
+    pub(super) async fn read<T, F>(&self, query: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.shared.read(query).await
+    }
+
+    pub(super) async fn submit(&self, job: Job) -> Result<Reply, LedgerError> {
+        self.shared.submit(job).await
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+}
+
+/// What the engine and its keeper share.
+pub(super) struct Shared {
+    folder: PathBuf,
+    database: PathBuf,
+    machine_id: MachineId,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    pub(super) position: Arc<watch::Sender<Position>>,
+    pub(super) condition: Condition,
+    readers: Readers,
+    slot: RwLock<Slot>,
+    /// The open calls of the process before this one have their outcome.
+    settled: AtomicBool,
+}
+
+enum Slot {
+    Open(Arc<Writer<Appender>>),
+    Shut {
+        why: Error,
+        tried: Option<Instant>,
+        /// A writer that failed and may still hold the file.
+        old: Option<Arc<Writer<Appender>>>,
+    },
+    Closed,
+}
+
+impl Shared {
+    pub(super) fn checkpoints_file(&self) -> PathBuf {
+        self.folder.join("checkpoints.jsonl")
+    }
+
+    pub(super) async fn read<T, F>(&self, query: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let result = self.readers.read(query).await.map_err(LedgerError::State);
+        match &result {
+            Ok(_) => self.condition.works(Part::Read),
+            Err(error) => self.condition.fails(Part::Read, error),
+        }
+        result
+    }
+
+    pub(super) async fn submit(&self, job: Job) -> Result<Reply, LedgerError> {
+        let writer = self.writer().await?;
+        let error = match writer.submit(job).await {
+            Ok(reply) => {
+                self.condition.works(Part::Write);
+                return Ok(reply);
+            }
+            Err(error) => error,
+        };
+        self.condition.fails(Part::Write, &LedgerError::State(error.clone()));
+        // Room and locks come back by themselves; after anything else only a fresh look at the file is safe.
+        if !matches!(error, Error::Full { .. } | Error::Busy { .. }) {
+            let mut slot = self.slot.write().await;
+            if matches!(&*slot, Slot::Open(current) if Arc::ptr_eq(current, &writer)) {
+                *slot = Slot::Shut { why: error.clone(), tried: Some(Instant::now()), old: Some(writer) };
+            }
+        }
+        Err(LedgerError::State(error))
+    }
+
+    /// Signs everything there is. Cheap when that is done already.
+    pub(super) async fn sign(&self) -> Result<(u64, String), LedgerError> {
+        match self.submit(Job::Sign).await? {
+            Reply::Signed { size, note } => {
+                self.condition.works(Part::Sign);
+                Ok((size, note))
+            }
+            Reply::Refused(error) => {
+                self.condition.fails(Part::Sign, &error);
+                Err(error)
+            }
+            Reply::Recorded { .. } | Reply::Probed => unreachable!("the reply to another job"),
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        let slot = std::mem::replace(&mut *self.slot.write().await, Slot::Closed);
+        if let Slot::Open(writer) | Slot::Shut { old: Some(writer), .. } = slot {
+            writer.close().await;
+        }
+    }
+
+    async fn writer(&self) -> Result<Arc<Writer<Appender>>, LedgerError> {
+        if let Slot::Open(writer) = &*self.slot.read().await {
+            return Ok(Arc::clone(writer));
+        }
+        let mut slot = self.slot.write().await;
+        match &mut *slot {
+            Slot::Open(writer) => return Ok(Arc::clone(writer)),
+            Slot::Closed => return Err(LedgerError::State(Error::Closed)),
+            Slot::Shut { why, tried: Some(tried), .. } if tried.elapsed() < RETRY => {
+                return Err(LedgerError::State(why.clone()));
+            }
+            Slot::Shut { old, .. } => {
+                if let Some(old) = old.take() {
+                    old.close().await;
+                }
+            }
+        }
+        let (why, old) = match self.start().await {
+            Ok(writer) => match self.settle(&writer).await {
+                Ok(()) => {
+                    self.condition.works(Part::Write);
+                    *slot = Slot::Open(Arc::clone(&writer));
+                    return Ok(writer);
+                }
+                Err(error) => (error, Some(writer)),
+            },
+            Err(error) => (error, None),
+        };
+        *slot = Slot::Shut { why: why.clone(), tried: Some(Instant::now()), old };
+        let error = LedgerError::State(why);
+        self.condition.fails(Part::Write, &error);
+        Err(error)
+    }
+
+    async fn start(&self) -> Result<Arc<Writer<Appender>>, Error> {
+        let (folder, database) = (self.folder.clone(), self.database.clone());
+        let origin = ledger_origin(&self.machine_id.to_string());
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+        let position = Arc::clone(&self.position);
+        let open = move || {
+            let failed = |error| Error::sqlite(&database, error);
+            make_folder(&folder)?;
+            let mut connection = osmoda_store::open(&database, SCHEMA)?;
+            let key_file = folder.join("signer.key");
+            let signer = if rows::size(&connection).map_err(failed)? == 0 {
+                Some(key::read_or_make(&key_file, &origin, entropy.as_ref())?)
+            } else {
+                trusted_signer(&mut connection, &key_file).map_err(failed)?
+            };
+            let signs = signer.is_some();
+            let appender = Appender::load(&connection, signer, clock, position).map_err(failed)?;
+            let writer = Writer::start("ledger-writer", &database, connection, appender);
+            Ok((writer.map_err(|error| Error::io(&database, error))?, signs))
+        };
+        let (writer, signs) = tokio::task::spawn_blocking(open).await.map_err(|_| Error::Closed)??;
+        if signs {
+            self.condition.works(Part::Sign);
+        } else {
+            self.condition.fails(Part::Sign, &LedgerError::NoSigner);
+        }
+        Ok(Arc::new(writer))
+    }
+
+    /// Writes what must stand in the ledger before anyone else writes: event 1, and the outcomes that the process
+    /// before this one owes.
+    async fn settle(&self, writer: &Writer<Appender>) -> Result<(), Error> {
+        let record = async |events| {
+            let admitted = admit_all(Daemon::Agentd, events).expect("small payloads of agentd's own types");
+            writer.submit(Job::Record(admitted)).await.map(drop)
+        };
+        let size = self.position.borrow().size;
+        if size == 0 {
+            let origin = ledger_origin(&self.machine_id.to_string());
+            let key_file = self.folder.join("signer.key");
+            let signer = key::read_or_make(&key_file, &origin, self.entropy.as_ref())?.verifier().to_string();
+            let created = LedgerCreated { v: 1, machine_id: self.machine_id, origin, signer };
+            let agentd = Actor::Daemon(Daemon::Agentd);
+            record(vec![NewEvent::new("agentd.ledger.created", agentd, &created)]).await?;
+        }
+        if !self.settled.load(Ordering::Acquire) {
+            let open = self.readers.read(move |connection| intents::open(connection, Daemon::Agentd, size)).await?;
+            for events in intents::unknown(&open, self.clock.now()) {
+                record(events).await?;
+            }
+            self.settled.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), Error> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| Error::io(folder, error))
+}
+
+/// The key in `key_file` if this ledger trusts it and still is what it signed last. A stale cache of the tree is
+/// computed again before the ledger is doubted.
+fn trusted_signer(connection: &mut Connection, key_file: &Path) -> rusqlite::Result<Option<Signer>> {
+    let Ok(created) = key::created(connection) else { return Ok(None) };
+    let Ok(Some(signer)) = key::read(key_file, &created.origin) else { return Ok(None) };
+    let size = rows::size(connection)?;
+    if key::in_force(connection, size)? != *signer.verifier() {
+        return Ok(None);
+    }
+    if !holds_last_checkpoint(connection, size)? {
+        tree::rebuild(connection)?;
+        if !holds_last_checkpoint(connection, size)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(signer))
+}
+
+fn holds_last_checkpoint(connection: &Connection, size: u64) -> rusqlite::Result<bool> {
+    let Some(signed) = prove::newest_checkpoint(connection)? else { return Ok(true) };
+    if signed > size {
+        return Ok(false);
+    }
+    let note: String =
+        connection.query_row("SELECT note FROM checkpoints WHERE size = ?1", [signed], |row| row.get(0))?;
+    let root = tree::frontier(connection, signed)?.root();
+    let checkpoint = note.parse::<Note>().and_then(|note| note.text().parse::<Checkpoint>());
+    Ok(checkpoint.is_ok_and(|checkpoint| checkpoint.size == signed && checkpoint.root == root))
+}
+
+/// Between attempts to open.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
+
+const READERS: usize = 4;

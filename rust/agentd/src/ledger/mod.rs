@@ -1,0 +1,27 @@
+//! The ledger: every change of the machine, recorded before it happens, hash-chained and signed.
+//!
+//! One writer thread ([`appender`]) gives out ids and commits; everything else reads the same file through
+//! read-only connections. [`Engine`] is what the rest of agentd sees.
+
+mod appender;
+mod audit;
+mod condition;
+mod door;
+mod engine;
+mod error;
+mod export;
+mod intents;
+mod keeper;
+mod key;
+mod log;
+mod merge;
+mod prove;
+mod rows;
+mod schema;
+mod sources;
+mod stream;
+mod tree;
+
+pub use engine::Engine;
+pub use error::LedgerError;
+pub use log::json_lines;

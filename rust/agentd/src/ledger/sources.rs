@@ -1,0 +1,247 @@
+//! Events of other daemons, taken exactly once and only as the continuation of what was taken before.
+//!
+//! A daemon numbers its events from 1 in each outbox (`epoch`) and chains them. What was recorded moves in the same
+//! transaction as the rows, so a lost answer is answered again and never written again.
+
+use std::collections::HashMap;
+
+use osmoda_tlog::chain::{GENESIS, link_hash};
+use osmoda_tlog::to_hex;
+use osmoda_types::api::agentd::ledger::{
+    AppendedEvent, EventsAppendIn, EventsAppendOut, EventsSourceIn, EventsSourceOut,
+};
+use osmoda_types::ledger::{MAX_BATCH, NewEvent, PreviousSource, SourceStarted};
+use osmoda_types::{Actor, Daemon, Principal};
+use rusqlite::{Connection, OptionalExtension, Transaction};
+
+use super::appender::{Appender, Job, Reply};
+use super::door::{Admitted, admit_all};
+use super::rows::damaged;
+use super::{Engine, LedgerError, intents, rows};
+
+impl Engine {
+    /// `POST /events`: appends a daemon's events. Events it repeats are answered from what is stored.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotTheSource`] for another caller, [`LedgerError::Gap`], [`LedgerError::Fork`], what
+    /// [`append`](Engine::append) refuses, [`LedgerError::State`]. Nothing of the batch is then recorded.
+    pub async fn absorb(
+        &self,
+        caller: &Principal,
+        input: EventsAppendIn,
+    ) -> Result<EventsAppendOut, LedgerError> {
+        let source = daemon(&input.source)?;
+        if caller.actor != Actor::Daemon(source) || source == Daemon::Agentd {
+            return Err(LedgerError::NotTheSource);
+        }
+        if !is_epoch(&input.epoch) {
+            return Err(LedgerError::field("/epoch", "is not a lower-case ULID"));
+        }
+        if !(1..=MAX_BATCH).contains(&input.events.len()) {
+            return Err(LedgerError::field("/events", "holds none or more than 128 events"));
+        }
+        let batch = Batch {
+            source,
+            epoch: input.epoch.into_inner(),
+            first_seq: input.first_seq.get(),
+            head: input.head.into_inner(),
+            events: admit_all(source, input.events)?,
+        };
+        match self.submit(Job::Absorb(batch)).await? {
+            Reply::Recorded { events, last_seq } => Ok(EventsAppendOut { events, last_seq }),
+            Reply::Refused(error) => Err(error),
+            Reply::Signed { .. } | Reply::Probed => unreachable!("the reply to another job"),
+        }
+    }
+
+    /// `GET /events/source`: where a daemon's outbox and its open calls stand.
+    ///
+    /// # Errors
+    /// [`LedgerError::Field`] for a name that is no daemon's, [`LedgerError::State`].
+    pub async fn source(&self, input: EventsSourceIn) -> Result<EventsSourceOut, LedgerError> {
+        let source = daemon(&input.source)?;
+        self.read(move |connection| {
+            let known = one(connection, source)?;
+            Ok(EventsSourceOut {
+                source: source.name().to_owned(),
+                last_seq: known.as_ref().map_or(0, |known| known.last_seq),
+                head: known.as_ref().map_or_else(|| GENESIS.to_owned(), |known| known.head.clone()),
+                epoch: known.map(|known| known.epoch),
+                open_intents: intents::open(connection, source, u64::MAX)?,
+            })
+        })
+        .await
+    }
+}
+
+/// Consecutive events of one outbox.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) source: Daemon,
+    pub(super) epoch: String,
+    pub(super) first_seq: u64,
+    /// The outbox's chain after the last of them.
+    pub(super) head: String,
+    pub(super) events: Vec<Admitted>,
+}
+
+/// The newest outbox of a daemon.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    epoch: String,
+    last_seq: u64,
+    head: String,
+    /// The run of `appends` that ends at `last_seq`: its first sequence number and that event's id.
+    run: (u64, u64),
+}
+
+impl Appender {
+    pub(super) fn absorb(&mut self, transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<Reply> {
+        let known = self.state.sources.get(&batch.source).cloned();
+        let current = known.clone().filter(|known| known.epoch == batch.epoch);
+        let last_seq = match &current {
+            Some(current) => current.last_seq,
+            None => last_of(transaction, batch.source, &batch.epoch)?,
+        };
+        if batch.first_seq > last_seq + 1 {
+            return Ok(Reply::Refused(LedgerError::Gap { expected: last_seq + 1 }));
+        }
+        let repeated = usize::try_from(last_seq + 1 - batch.first_seq).unwrap_or(usize::MAX);
+        let (repeated, fresh) = batch.events.split_at(repeated.min(batch.events.len()));
+        let Some(mut answers) = stored(transaction, batch, repeated)? else {
+            return Ok(Reply::Refused(LedgerError::Fork));
+        };
+        if fresh.is_empty() {
+            return Ok(Reply::Recorded { events: answers, last_seq });
+        }
+        // An outbox that was left for a newer one is over.
+        if current.is_none() && last_seq > 0 {
+            return Ok(Reply::Refused(LedgerError::Fork));
+        }
+        let head = fresh.iter().zip(last_seq + 1..).fold(
+            current.as_ref().map_or_else(|| GENESIS.to_owned(), |current| current.head.clone()),
+            |head, (event, seq)| to_hex(&link_hash(seq, &event.kind, &event.actor, &event.payload, &head)),
+        );
+        if head != batch.head {
+            return Ok(Reply::Refused(LedgerError::Fork));
+        }
+
+        self.look_at_clock(transaction)?;
+        if current.is_none() {
+            self.note(transaction, started(batch, known))?;
+        }
+        let first_id = self.state.size + 1;
+        for (event, seq) in fresh.iter().zip(last_seq + 1..) {
+            answers.push(self.write(transaction, batch.source, Some(seq), event)?);
+        }
+        let last_seq = last_seq + fresh.len() as u64;
+        let run = remember(transaction, batch, current.as_ref(), first_id, last_seq)?;
+        let source = Source { epoch: batch.epoch.clone(), last_seq, head, run };
+        self.state.sources.insert(batch.source, source);
+        Ok(Reply::Recorded { events: answers, last_seq })
+    }
+}
+
+/// Writes down which ids the batch became; answers the run it belongs to.
+fn remember(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    current: Option<&Source>,
+    first_id: u64,
+    last_seq: u64,
+) -> rusqlite::Result<(u64, u64)> {
+    let name = batch.source.name();
+    let before = current.map_or(0, |current| current.last_seq);
+    let touching = current.filter(|current| current.run.1 + (before + 1 - current.run.0) == first_id);
+    let run = touching.map_or((before + 1, first_id), |current| current.run);
+    transaction
+        .prepare_cached(
+            "INSERT INTO appends (source, epoch, first_seq, last_seq, first_id) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq",
+        )?
+        .execute((name, &batch.epoch, run.0, last_seq, run.1))?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO sources (source, epoch, last_seq, head) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT DO UPDATE SET epoch = excluded.epoch, last_seq = excluded.last_seq, head = excluded.head",
+        )?
+        .execute((name, &batch.epoch, last_seq, &batch.head))?;
+    Ok(run)
+}
+
+/// The recorded events that `repeated` repeats; `None` when one of them is not the same.
+fn stored(
+    connection: &Connection,
+    batch: &Batch,
+    repeated: &[Admitted],
+) -> rusqlite::Result<Option<Vec<AppendedEvent>>> {
+    let mut answers = Vec::with_capacity(batch.events.len());
+    for (event, seq) in repeated.iter().zip(batch.first_seq..) {
+        let id: u64 = connection
+            .prepare_cached(
+                "SELECT first_id + ?3 - first_seq FROM appends \
+                 WHERE source = ?1 AND epoch = ?2 AND first_seq <= ?3 ORDER BY first_seq DESC LIMIT 1",
+            )?
+            .query_row((batch.source.name(), &batch.epoch, seq), |row| row.get(0))?;
+        let row = rows::one(connection, id)?.ok_or_else(damaged)?;
+        if (&row.kind, &row.actor, &row.payload) != (&event.kind, &event.actor, &event.payload) {
+            return Ok(None);
+        }
+        answers.push(AppendedEvent { seq, id, hash: row.hash });
+    }
+    Ok(Some(answers))
+}
+
+fn started(batch: &Batch, known: Option<Source>) -> NewEvent {
+    let started = SourceStarted {
+        v: 1,
+        source: batch.source.name().to_owned(),
+        epoch: batch.epoch.clone(),
+        previous: known.map(|known| PreviousSource { epoch: known.epoch, last_seq: known.last_seq }),
+    };
+    NewEvent::new("agentd.source.started", Actor::Daemon(Daemon::Agentd), &started)
+}
+
+/// Every source there is.
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<HashMap<Daemon, Source>> {
+    let mut sources = HashMap::new();
+    for daemon in Daemon::ALL {
+        if let Some(source) = one(connection, *daemon)? {
+            sources.insert(*daemon, source);
+        }
+    }
+    Ok(sources)
+}
+
+fn one(connection: &Connection, source: Daemon) -> rusqlite::Result<Option<Source>> {
+    connection
+        .prepare_cached(
+            "SELECT s.epoch, s.last_seq, s.head, a.first_seq, a.first_id \
+             FROM sources AS s JOIN appends AS a USING (source, epoch) \
+             WHERE s.source = ?1 ORDER BY a.first_seq DESC LIMIT 1",
+        )?
+        .query_row([source.name()], |row| {
+            Ok(Source {
+                epoch: row.get(0)?,
+                last_seq: row.get(1)?,
+                head: row.get(2)?,
+                run: (row.get(3)?, row.get(4)?),
+            })
+        })
+        .optional()
+}
+
+fn last_of(connection: &Connection, source: Daemon, epoch: &str) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT coalesce(max(last_seq), 0) FROM appends WHERE source = ?1 AND epoch = ?2")?
+        .query_row((source.name(), epoch), |row| row.get(0))
+}
+
+fn daemon(name: &str) -> Result<Daemon, LedgerError> {
+    let found = Daemon::ALL.iter().find(|daemon| daemon.name() == name);
+    found.copied().ok_or_else(|| LedgerError::field("/source", "is not the name of a daemon"))
+}
+
+fn is_epoch(text: &str) -> bool {
+    text.len() == 26 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}

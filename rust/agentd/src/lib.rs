@@ -1,0 +1,8 @@
+//! agentd: what the machine is, and the ledger of what was done to it.
+
+mod identity;
+pub mod ledger;
+mod service;
+pub mod system;
+
+pub use service::bind;

@@ -1,0 +1,4 @@
+//! agentd: the machine and its ledger.
+
+pub mod ledger;
+pub mod system;

@@ -1,0 +1,135 @@
+//! The error codes: one append-only list, printed as `docs/errors.md`.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $status:literal, $title:literal, $next:literal;)*) => {
+        /// A stable `area.reason`; programs match on it, people read the title.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {$(
+            #[doc = $title]
+            $name,
+        )*}
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &[Code] = &[$(Code::$name),*];
+
+            /// The code as it stands on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// The HTTP status it is sent with.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status),* }
+            }
+
+            /// What it means, in one line.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),* }
+            }
+
+            /// What the caller can do about it, unless the daemon knows better.
+            pub const fn next_step(self) -> &'static str {
+                match self { $(Self::$name => $next),* }
+            }
+        }
+    };
+}
+
+codes! {
+    RequestSyntax = "request.syntax", 400, "the request is not well-formed", "send one JSON object without duplicate keys; integers beyond 2^53 - 1 as strings";
+    RequestId = "request.id", 400, "an id or name in the request is malformed", "take the id from a list or from the call that made it";
+    RequestPath = "request.path", 404, "there is no such endpoint", "GET /openapi.json lists the endpoints of this daemon";
+    RequestMethod = "request.method", 405, "the endpoint does not take this method", "use a method from the Allow header";
+    RequestTimeout = "request.timeout", 408, "the call took longer than its limit", "narrow the call, or try again later";
+    RequestTooLarge = "request.too_large", 413, "the request body is over its limit", "send less, or send it in parts";
+    RequestType = "request.type", 415, "the body is not application/json", "send Content-Type: application/json";
+    RequestField = "request.field", 422, "a field is missing, unknown or has a wrong value", "correct the fields named in errors; GET /openapi.json has the shapes";
+    AuthRing = "auth.ring", 403, "this caller may not make this call", "an operator or the named daemon can; agentctl status shows who you are";
+    IdempotencyKey = "idempotency.key", 400, "the Idempotency-Key is malformed", "send 8 to 128 printable ASCII characters";
+    IdempotencyMismatch = "idempotency.mismatch", 422, "the Idempotency-Key was used for another call", "make a new key for a new call";
+    IdempotencyBusy = "idempotency.busy", 409, "the call with this Idempotency-Key is still running", "repeat it with the same key in a moment";
+    OutcomeUnknown = "outcome.unknown", 500, "the call was interrupted; whether it took effect is not known", "look at the state it would have changed before repeating it; the ledger has the intent";
+    LedgerUnavailable = "ledger.unavailable", 503, "the ledger cannot record, so nothing was done", "see the ledger check in agentd's /health; start osmoda-agentd if it is down";
+    LedgerGap = "ledger.gap", 409, "events of this source are missing before this one", "post from the expected sequence number on";
+    LedgerFork = "ledger.fork", 409, "the source's chain does not continue what was recorded", "keep the outbox as evidence and ask an operator: its past was changed";
+    LedgerTooLarge = "ledger.too_large", 413, "an event is over 64 KiB", "record a digest and keep the content elsewhere";
+    LedgerNotFound = "ledger.not_found", 404, "there is no such event", "GET /ledger/head says how many events there are";
+    LedgerType = "ledger.type", 403, "a source may only append events of its own prefix", "name events <daemon>.<noun>.<past participle>";
+    StateUnwritable = "state.unwritable", 503, "the state directory cannot be written", "make it writable for the daemon's user; it is tried again by itself";
+    StateFull = "state.full", 507, "the disk is full", "free space below the state directory; it is tried again by itself";
+    StateCorrupt = "state.corrupt", 503, "a state file is damaged", "keep a copy, then restore it from a backup";
+    StateNewerSchema = "state.newer_schema", 503, "the state was written by a newer release", "go back to that release; this one only reads";
+    HostUnreadable = "host.unreadable", 503, "the kernel did not give this information", "see the daemon's log; /proc may be hidden from it";
+    DaemonAbsent = "daemon.absent", 503, "the daemon does not answer on its socket", "start its unit, or osmoda up";
+    DaemonUntrusted = "daemon.untrusted", 502, "the socket belongs to another user than the daemon's", "do not use it; find out who made it";
+    LimitRate = "limit.rate", 429, "too many calls", "wait as long as retry_after_secs says";
+    LimitBusy = "limit.busy", 503, "the daemon serves as many connections as it may", "try again in a moment";
+    InternalPanic = "internal.panic", 500, "a defect stopped the call", "report it with the request id; the daemon goes on";
+    InternalBug = "internal.bug", 500, "a defect: the daemon broke one of its own rules", "report it with the request id";
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl FromStr for Code {
+    type Err = NoSuchCode;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchCode> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or(NoSuchCode)
+    }
+}
+
+/// The text is no code of this release.
+#[derive(Debug, thiserror::Error)]
+#[error("not an error code of this release")]
+pub struct NoSuchCode;
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Code {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[a-z_]+\\.[a-z_]+$"})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_area_dot_reason_and_unique() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            let (area, reason) = code.as_str().split_once('.').unwrap();
+            assert!(
+                [area, reason]
+                    .iter()
+                    .all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+            );
+            assert!(seen.insert(code.as_str()), "{} twice", code.as_str());
+            assert_eq!(code.as_str().parse::<Code>().unwrap(), *code);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What every part of osModa agrees on: ids, times, wire shapes, error codes and the catalogue of calls.
+//!
+//! Pure: no I/O, no clock, no randomness of its own. [`catalogue`] is the one list from which routes, the
+//! gate, OpenAPI, MCP tools, the command line and the docs are derived.
+
+pub mod api;
+pub mod catalogue;
+mod clock;
+mod code;
+mod docs;
+pub mod health;
+mod id;
+pub mod json;
+pub mod ledger;
+mod mcp;
+mod openapi;
+mod principal;
+mod problem;
+mod value;
+
+pub use catalogue::{Call, Daemon, Effect, Endpoint, Method, Toolset, Undo};
+pub use clock::{Clock, Entropy, Since, Timestamp};
+pub use code::Code;
+pub use docs::{errors_page, events_page, tools_page};
+pub use id::{Id, Kind, MachineId, RequestId, SessionId, ids};
+pub use mcp::{ToolDefinition, tool_definition, tool_definitions};
+pub use openapi::{coerce, openapi_document};
+pub use principal::{Actor, ActorError, Principal, Ring};
+pub use problem::{FieldError, Problem};
+pub use value::{Empty, Limit, Name, Text, TooLong, Within};
