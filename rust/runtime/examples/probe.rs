@@ -43,8 +43,15 @@ struct Write;
 impl Endpoint for Write {
     type In = WriteIn;
     type Out = WriteOut;
-    const CALL: Call =
-        Call::effect::<Self>(Effect::Change, Undo::Never, Daemon::Watch, Method::Post, "/probe/write", "Appends a line.").timeout_secs(2);
+    const CALL: Call = Call::effect::<Self>(
+        Effect::Change,
+        Undo::Never,
+        Daemon::Watch,
+        Method::Post,
+        "/probe/write",
+        "Appends a line.",
+    )
+    .timeout_secs(2);
 }
 
 /// A handler with a defect.
@@ -52,7 +59,14 @@ struct Panic;
 impl Endpoint for Panic {
     type In = Empty;
     type Out = WriteOut;
-    const CALL: Call = Call::effect::<Self>(Effect::Change, Undo::Never, Daemon::Watch, Method::Post, "/probe/panic", "Panics.");
+    const CALL: Call = Call::effect::<Self>(
+        Effect::Change,
+        Undo::Never,
+        Daemon::Watch,
+        Method::Post,
+        "/probe/panic",
+        "Panics.",
+    );
 }
 
 static CALLS: &[Call] = &[GetHealth::CALL, Write::CALL, Panic::CALL];
@@ -61,14 +75,19 @@ async fn write(probe: Arc<Probe>, _: Context, input: WriteIn) -> Result<WriteOut
     tokio::time::sleep(std::time::Duration::from_millis(input.takes_ms)).await;
     let line = format!("{}\n", &*input.content);
     let path = probe.files.join(&*input.name);
-    let mut file = std::fs::File::options().create(true).append(true).open(path).expect("the test gave a folder to write to");
+    let mut file = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .expect("the test gave a folder to write to");
     std::io::Write::write_all(&mut file, line.as_bytes()).expect("the test gave room to write");
     Ok(WriteOut { bytes: line.len() })
 }
 
 async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
     let probe = Arc::new(Probe { files: setup.state_dir.clone() });
-    let outbox = Outbox::open(&setup, |_, _| CallResult::Unknown).await.expect("the test gave a state to write to");
+    let outbox =
+        Outbox::open(&setup, |_, _| CallResult::Unknown).await.expect("the test gave a state to write to");
     let service = Service::with_calls(CALLS.iter().collect(), probe)
         .on::<GetHealth, _, _>(|_, context: Context, _| async move { Ok(context.health(Vec::new())) })
         .on::<Write, _, _>(write)

@@ -1,5 +1,5 @@
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO meta VALUES ('min_reader', '1');
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('min_reader', 1);
 
 -- Calls that carried an Idempotency-Key. status NULL: begun, never answered.
 CREATE TABLE idempotency (

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use osmoda_types::{Code, Problem};
@@ -21,7 +22,7 @@ use tower::ServiceExt;
 
 use crate::gate::Peer;
 use crate::listener::Listener;
-use crate::metrics::Metrics;
+use crate::service::Kit;
 
 /// Connections served at once; well below the 1024 files a process may open by default.
 const PLACES: usize = 512;
@@ -30,20 +31,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest head in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
 
-/// Serves `router` until `shutdown`, then lets running calls finish for at most `drain`.
-pub(crate) async fn serve(
-    listener: Listener,
-    router: Router,
-    metrics: Arc<Metrics>,
-    shutdown: CancellationToken,
-    drain: Duration,
-) {
+/// Serves `router` until the daemon stops, then lets running calls finish for at most `drain`.
+pub(crate) async fn serve(listener: Listener, router: Router, kit: Arc<Kit>, drain: Duration) {
     let places = Arc::new(Places::default());
     let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.socket.accept() => accepted,
-            () = shutdown.cancelled() => break,
+            () = kit.shutdown.cancelled() => break,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -55,10 +50,10 @@ pub(crate) async fn serve(
             }
         };
         let Some(place) = places.take() else {
-            tokio::spawn(refuse(stream));
+            tokio::spawn(refuse(stream, kit.clone()));
             continue;
         };
-        tasks.spawn(connection(stream, router.clone(), place, metrics.clone(), shutdown.clone()));
+        tasks.spawn(connection(stream, router.clone(), place, kit.clone()));
     }
     drop(listener);
     tasks.close();
@@ -67,25 +62,20 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(
-    stream: UnixStream,
-    router: Router,
-    place: Place,
-    metrics: Arc<Metrics>,
-    shutdown: CancellationToken,
-) {
+async fn connection(stream: UnixStream, router: Router, place: Place, kit: Arc<Kit>) {
     let Ok(credentials) = stream.peer_cred() else { return };
     let peer = Peer { uid: credentials.uid(), gid: credentials.gid() };
-    let _open = metrics.connection();
+    let _open = kit.metrics.connection();
     let state = place.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         state.busy();
         request.extensions_mut().insert(peer);
         let (router, state) = (router.clone(), state.clone());
+        // The answer's body holds the connection busy: a stream is not idle while it waits for what comes next.
+        let answer = Answering(state);
         async move {
             let response = router.oneshot(request.map(Body::new)).await;
-            state.idle();
-            response
+            response.map(|response| response.map(|body| Body::new(AnswerBody { body, _answering: answer })))
         }
     });
     let mut http = http1::Builder::new();
@@ -94,7 +84,7 @@ async fn connection(
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
         () = place.evicted.cancelled() => return,
-        () = shutdown.cancelled() => {
+        () = kit.shutdown.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
@@ -105,11 +95,15 @@ async fn connection(
 }
 
 /// All places are busy: say so and close.
-async fn refuse(stream: UnixStream) {
-    let problem = Problem { retry_after_secs: Some(1), ..Code::LimitBusy.into() };
-    let service = hyper::service::service_fn(move |_: Request<Incoming>| {
-        let response = crate::problem::response(&problem);
-        async move { Ok::<_, std::convert::Infallible>(response) }
+async fn refuse(stream: UnixStream, kit: Arc<Kit>) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let kit = kit.clone();
+        async move {
+            let problem = Problem { retry_after_secs: Some(1), ..Code::LimitBusy.into() };
+            Ok::<_, std::convert::Infallible>(
+                crate::pipeline::refuse(&kit, request.map(Body::new), problem).await,
+            )
+        }
     });
     let mut http = http1::Builder::new();
     http.keep_alive(false);
@@ -188,6 +182,40 @@ impl PlaceInner {
         inner.idle.insert(turn, self.evicted.clone());
         drop(inner);
         *self.turn.lock().expect("nothing panics while it holds this lock") = Some(turn);
+    }
+}
+
+/// From a request's head to the end of its answer's body.
+struct Answering(Place);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.idle();
+    }
+}
+
+struct AnswerBody {
+    body: Body,
+    _answering: Answering,
+}
+
+impl hyper::body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

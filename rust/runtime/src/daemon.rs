@@ -181,7 +181,7 @@ where
     let ended = runtime.block_on(async {
         let socket = args.socket(daemon);
         let state_dir = args.state_dir.join(daemon.folder());
-        let _lock = own(&args.state_dir, &state_dir, daemon)?;
+        let lock = own(&args.state_dir, &state_dir, daemon)?;
         let setup = Setup {
             daemon,
             version,
@@ -194,12 +194,13 @@ where
             entropy: Arc::new(SystemEntropy),
             shutdown: CancellationToken::new(),
         };
-        let shutdown = setup.shutdown.clone();
+        let (shutdown, own_dir) = (setup.shutdown.clone(), setup.state_dir.clone());
         let bound = bind(setup).await?;
         let common = hot.common.clone();
         let listener = Listener::bind(&socket, &common.socket)?;
         let signals = tokio::select! {
             signals = until_told(hot, &shutdown) => signals,
+            taken = keep_trying_to_own(lock, &args.state_dir, &own_dir, daemon) => return Err(taken),
             () = serve(bound, listener, &socket, &common, &shutdown) => Ok(()),
         };
         signals.map_err(|source| StartError::System { what: "signal handlers", source })
@@ -230,7 +231,7 @@ async fn serve(
     let watchdog = sd_notify::watchdog_enabled().map(|limit| tokio::spawn(keep_alive(limit)));
     tracing::info!(socket = %socket.display(), version = kit.version, "ready");
     let drain = Duration::from_secs(common.drain_secs);
-    crate::connections::serve(listener, router, kit.metrics.clone(), shutdown.clone(), drain).await;
+    crate::connections::serve(listener, router, kit.clone(), drain).await;
     let _ = reads.await;
     kit.record.flush().await;
     close.await;
@@ -283,7 +284,7 @@ impl Hot {
         ]);
         match load::<serde::de::IgnoredAny>(self.file.as_deref()) {
             Err(error) => {
-                tracing::error!(error = %chain(&error), "the configuration is wrong; the old one stays")
+                tracing::error!(error = %chain(&error), "the configuration is wrong; the old one stays");
             }
             Ok((common, _)) if Common { log: self.common.log.clone(), ..common.clone() } != self.common => {
                 tracing::error!("a setting changed that needs a restart; the old ones stay");
@@ -303,6 +304,20 @@ fn default_config(daemon: Daemon) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
+/// A state folder that could not be made at the start is ours as soon as it can be; if somebody else was faster, this daemon
+/// ends. Returns only then.
+async fn keep_trying_to_own(mut lock: Option<File>, root: &Path, dir: &Path, daemon: Daemon) -> StartError {
+    while lock.is_none() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        match own(root, dir, daemon) {
+            Ok(held) => lock = held,
+            Err(taken) => return taken,
+        }
+    }
+    // Held until the daemon ends.
+    std::future::pending().await
+}
+
 /// Makes the daemon's folder and holds it for this process. Where it cannot be made the daemon runs degraded: what needs
 /// state says so, and works as soon as it can.
 fn own(root: &Path, dir: &Path, daemon: Daemon) -> Result<Option<File>, StartError> {
@@ -312,7 +327,7 @@ fn own(root: &Path, dir: &Path, daemon: Daemon) -> Result<Option<File>, StartErr
         made.and_then(|()| File::options().create(true).truncate(false).write(true).open(dir.join("lock")));
     match lock {
         Err(error) => {
-            tracing::warn!(path = %dir.display(), %error, "state cannot be written");
+            tracing::debug!(path = %dir.display(), %error, "the state folder cannot be owned yet");
             Ok(None)
         }
         Ok(file) => match flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -13,6 +13,8 @@ use serde_path_to_error::Segment;
 
 /// A body that stops coming is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a refused caller may still send; beyond it the connection is closed on it.
+const MOST_DRAINED_BYTES: usize = 16 * 1024 * 1024;
 
 /// The arguments of a call, not yet typed. `properties` is that of the input schema.
 pub(crate) async fn arguments(
@@ -20,7 +22,7 @@ pub(crate) async fn arguments(
     properties: &Value,
     parts: &Parts,
     path: &[(String, String)],
-    body: Body,
+    body: &mut Body,
 ) -> Result<Map<String, Value>, Problem> {
     let body = read(body, call.body_limit as usize).await?;
     let mut arguments = match call.method {
@@ -76,7 +78,7 @@ fn pointer_of(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
+async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Problem> {
     let whole = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
     match whole {
         Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -86,6 +88,20 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
         Ok(Err(_)) => Err(Problem::new(Code::RequestSyntax).detail("the body ended early")),
         Err(_) => Err(Problem::new(Code::RequestTimeout).detail("the body did not arrive within 10 s")),
     }
+}
+
+/// Reads what is left of a body whose call is refused: a client that still sends would otherwise see a broken pipe
+/// instead of the answer.
+pub(crate) async fn drain(body: &mut Body) {
+    let rest = async {
+        let mut left = MOST_DRAINED_BYTES;
+        while let Some(Ok(frame)) = body.frame().await
+            && let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len))
+        {
+            left = rest;
+        }
+    };
+    let _ = tokio::time::timeout(BODY_TIMEOUT, rest).await;
 }
 
 fn object(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Problem> {

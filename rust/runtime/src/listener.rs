@@ -56,12 +56,12 @@ impl Listener {
             inherited.set_nonblocking(true).map_err(failed)?;
             return Ok(Self { socket: UnixListener::from_std(inherited).map_err(failed)?, made: None });
         }
-        if path.as_os_str().len() > 107 {
+        // Bound under a private name, opened to others, then renamed: nobody ever connects to a half-made socket.
+        let fresh = path.with_file_name(format!(".{}", std::process::id()));
+        if path.as_os_str().len().max(fresh.as_os_str().len()) > 107 {
             return Err(ListenError::TooLong { path: path.to_owned() });
         }
         clear(path)?;
-        // Bound under a private name, opened to others, then renamed: nobody ever connects to a half-made socket.
-        let fresh = path.with_extension(format!("{}", std::process::id()));
         let _ = fs::remove_file(&fresh);
         let socket = UnixListener::bind(&fresh).map_err(failed)?;
         let grouped = group_id(&settings.group).is_some_and(|gid| chown(&fresh, None, Some(gid)).is_ok());

@@ -13,8 +13,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use osmoda_client::{CallError, Client};
-use osmoda_store::Error as StoreError;
-use osmoda_tlog::{GENESIS, link_hash};
+use osmoda_tlog::chain::{GENESIS, link_hash};
 use osmoda_types::api::agentd::ledger::{
     AppendedEvent, EventsAppend, EventsAppendIn, EventsSource, EventsSourceIn,
 };
@@ -36,6 +35,19 @@ pub enum Urgency {
     Refuse,
     /// It is kept here and delivered later: it tells what already happened, or what must go on.
     Keep,
+    /// It is kept while there is room to spare: strangers can cause it, and must not push out what is kept above.
+    Spare,
+}
+
+impl Urgency {
+    /// How many rows may wait before an event of this kind is refused.
+    fn room(self) -> u64 {
+        match self {
+            Self::Refuse => 0,
+            Self::Keep => MOST_ROWS,
+            Self::Spare => MOST_ROWS / 10,
+        }
+    }
 }
 
 /// The outbox of one daemon.
@@ -80,7 +92,7 @@ impl Outbox {
     /// get the outcome `unknown`, unless `resolve` knows what became true.
     pub async fn open<C>(
         setup: &Setup<C>,
-        resolve: impl Fn(&str, RequestId) -> CallResult + Send + 'static,
+        resolve: impl Fn(&str, RequestId) -> CallResult + Send + Sync + 'static,
     ) -> Result<Arc<Self>, Problem> {
         let fresh = RequestId::new(setup.clock.as_ref(), setup.entropy.as_ref()).to_string();
         let fresh = fresh.trim_start_matches("req_").to_owned();
@@ -92,7 +104,7 @@ impl Outbox {
         let actor = Actor::Daemon(setup.daemon);
         let outbox = Arc::new(Self {
             source: setup.daemon,
-            client: Client::new(setup.run_dir.clone()).actor(Some(actor)),
+            client: Client::new(setup.run_dir.clone()).actor(&actor),
             db: setup.state.clone(),
             clock: setup.clock.clone(),
             chain: Mutex::new(chain),
@@ -147,7 +159,7 @@ impl Outbox {
         mut events: Vec<NewEvent>,
         urgency: Urgency,
     ) -> Result<Vec<AppendedEvent>, Problem> {
-        if urgency == Urgency::Refuse || self.pending.load(Ordering::Relaxed) >= MOST_ROWS {
+        if self.pending.load(Ordering::Relaxed) >= urgency.room() {
             return Err(Code::LedgerUnavailable.into());
         }
         if let Some(doubt) = chain.doubt.take() {
@@ -229,7 +241,7 @@ impl Outbox {
                 }
                 // The ledger says that it did not take them.
                 _ if problem.status >= 500 => Failure::Absent,
-                _ => Failure::Refused(problem),
+                _ => Failure::Refused(*problem),
             }),
             Ok(Err(_)) | Err(_) => Err(Failure::Doubt),
         }
@@ -239,7 +251,7 @@ impl Outbox {
     async fn deliver(
         self: Arc<Self>,
         shutdown: CancellationToken,
-        resolve: impl Fn(&str, RequestId) -> CallResult + Send,
+        resolve: impl Fn(&str, RequestId) -> CallResult + Send + Sync,
     ) {
         let mut unresolved = true;
         let mut pause = *RETRY.start();
@@ -298,7 +310,7 @@ impl Outbox {
 
     async fn end_open_intents(
         &self,
-        resolve: &(impl Fn(&str, RequestId) -> CallResult + Send),
+        resolve: &(impl Fn(&str, RequestId) -> CallResult + Send + Sync),
     ) -> Result<(), ()> {
         let source =
             EventsSourceIn { source: Text::new(self.source.name()).expect("a daemon's name is short") };

@@ -12,6 +12,7 @@ use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use osmoda_types::ledger::{CallResult, Denied, Intent, Outcome, ReadCall};
 use osmoda_types::{Actor, Call, Code, Effect, Endpoint, Principal, Problem, RequestId, Ring, json};
@@ -64,6 +65,13 @@ impl Route {
     }
 }
 
+/// Answers one request that no call is behind.
+pub(crate) async fn refuse(kit: &Kit, request: Request, problem: Problem) -> Response {
+    let id = request_id(request.headers()).ok().flatten().unwrap_or_else(|| fresh(kit));
+    decode::drain(&mut request.into_body()).await;
+    finish(id, Err(problem))
+}
+
 /// Answers one request.
 pub(crate) async fn run(route: Arc<Route>, kit: Arc<Kit>, mut request: Request) -> Response {
     let started = Instant::now();
@@ -72,6 +80,7 @@ pub(crate) async fn run(route: Arc<Route>, kit: Arc<Kit>, mut request: Request) 
         Err(problem) => (fresh(&kit), Err(problem)),
     };
     let params = request.extract_parts::<RawPathParams>().await;
+    let (parts, mut body) = request.into_parts();
     let span = tracing::debug_span!("call", request_id = %id, call = route.event);
     let answered = async {
         asked?;
@@ -79,9 +88,12 @@ pub(crate) async fn run(route: Arc<Route>, kit: Arc<Kit>, mut request: Request) 
             .map_err(|_| Problem::new(Code::RequestId).detail("the path is not percent-encoded UTF-8"))?;
         let params: Vec<(String, String)> =
             params.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
-        answer(&route, &kit, request, &params, id).await
+        answer(&route, &kit, parts, &mut body, &params, id).await
     };
     let answered = answered.instrument(span).await;
+    if answered.is_err() {
+        decode::drain(&mut body).await;
+    }
     let status =
         answered.as_ref().map_or_else(|problem| problem.status, |response| response.status().as_u16());
     kit.metrics.call(&route.event, status, started.elapsed());
@@ -94,11 +106,11 @@ pub(crate) async fn run(route: Arc<Route>, kit: Arc<Kit>, mut request: Request) 
             tracing::info!(request_id = %id, call = route.event, status, code, detail, elapsed_ms, "call refused");
         }
     }
-    finish((id, answered), &kit)
+    finish(id, answered)
 }
 
 /// The response to send: problems as problem+json, everything with its request id.
-pub(crate) fn finish((id, answered): (RequestId, Result<Response, Problem>), _: &Kit) -> Response {
+pub(crate) fn finish(id: RequestId, answered: Result<Response, Problem>) -> Response {
     let mut response = answered.unwrap_or_else(|mut problem| {
         problem.instance = Some(id.to_string());
         problem::response(&problem)
@@ -109,14 +121,14 @@ pub(crate) fn finish((id, answered): (RequestId, Result<Response, Problem>), _: 
     response
 }
 
-fn request_id(headers: &HeaderMap) -> Result<Option<RequestId>, Problem> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Result<Option<RequestId>, Problem> {
     let Some(value) = headers.get(REQUEST_ID) else { return Ok(None) };
     let id = value.to_str().ok().and_then(|text| text.parse().ok());
     id.map(Some)
         .ok_or_else(|| Problem::new(Code::RequestId).detail("X-Request-Id is req_ and a lower-case ULID"))
 }
 
-fn fresh(kit: &Kit) -> RequestId {
+pub(crate) fn fresh(kit: &Kit) -> RequestId {
     RequestId::new(kit.clock.as_ref(), kit.entropy.as_ref())
 }
 
@@ -132,11 +144,11 @@ struct Asked {
 async fn answer(
     route: &Arc<Route>,
     kit: &Arc<Kit>,
-    request: Request,
+    parts: Parts,
+    body: &mut Body,
     params: &[(String, String)],
     id: RequestId,
 ) -> Result<Response, Problem> {
-    let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>().copied().ok_or(Code::InternalBug)?;
     let principal = kit.gate.principal(peer, &parts.headers)?;
     if let Err(problem) = Gate::admit(&principal, &route.call) {

@@ -86,7 +86,7 @@ impl Record {
     /// Records a call that was not let through.
     pub(crate) async fn denied(&self, call: &str, principal: &Principal, denied: &Denied) {
         let event = NewEvent::new(format!("{call}.denied"), principal.actor.clone(), denied);
-        if let Err(problem) = self.recorder.record(vec![event], Urgency::Keep).await {
+        if let Err(problem) = self.recorder.record(vec![event], Urgency::Spare).await {
             tracing::warn!(code = problem.code.as_str(), call, "a denial could not be recorded");
         }
     }

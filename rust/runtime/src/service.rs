@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use http::header;
 use osmoda_types::{
-    Actor, Call, Clock, Code, Daemon, Endpoint, Entropy, Method, Principal, Problem, Timestamp,
+    Actor, Call, Clock, Code, Daemon, Endpoint, Entropy, Method, Problem, RequestId, Timestamp,
     openapi_document,
 };
 use serde_json::Value;
@@ -112,44 +112,39 @@ impl<S: Send + Sync + 'static> Service<S> {
             let (kit, text) = (kit.clone(), Arc::new(text));
             get(move |request: Request| async move {
                 match known(&kit, &request) {
-                    Ok(_) => ([(header::CONTENT_TYPE, content_type)], text()).into_response(),
-                    Err(problem) => pipeline::finish(problem_of(&kit, problem), &kit),
+                    Ok(id) => pipeline::finish(
+                        id,
+                        Ok(([(header::CONTENT_TYPE, content_type)], text()).into_response()),
+                    ),
+                    Err(problem) => pipeline::refuse(&kit, request, problem).await,
                 }
             })
         };
         let metrics = kit.metrics.clone();
         let router = router
             .route("/openapi.json", of("application/json", Box::new(move || document.as_ref().clone())))
-            .route(
-                "/metrics",
-                of(
-                    "application/openmetrics-text; version=1.0.0; charset=utf-8",
-                    Box::new(move || metrics.text()),
-                ),
-            );
+            .route("/metrics", of(OPENMETRICS, Box::new(move || metrics.text())));
         let (missing, wrong) = (kit.clone(), kit.clone());
         Ok(router
-            .fallback(move || {
-                std::future::ready(pipeline::finish(problem_of(&missing, Code::RequestPath.into()), &missing))
+            .fallback(move |request: Request| async move {
+                pipeline::refuse(&missing, request, Code::RequestPath.into()).await
             })
-            .method_not_allowed_fallback(move || {
-                std::future::ready(pipeline::finish(problem_of(&wrong, Code::RequestMethod.into()), &wrong))
+            .method_not_allowed_fallback(move |request: Request| async move {
+                pipeline::refuse(&wrong, request, Code::RequestMethod.into()).await
             }))
     }
 }
 
-/// Everybody but strangers may read the documents of a daemon.
-fn known(kit: &Kit, request: &Request) -> Result<Principal, Problem> {
-    let peer = request.extensions().get::<Peer>().copied().ok_or(Code::InternalBug)?;
-    let principal = kit.gate.principal(peer, request.headers())?;
-    match principal.actor {
-        Actor::Other(_) => Err(Code::AuthRing.into()),
-        _ => Ok(principal),
-    }
-}
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-fn problem_of(kit: &Kit, problem: Problem) -> (osmoda_types::RequestId, Result<Response, Problem>) {
-    (osmoda_types::RequestId::new(kit.clock.as_ref(), kit.entropy.as_ref()), Err(problem))
+/// Everybody but strangers may read the documents of a daemon.
+fn known(kit: &Kit, request: &Request) -> Result<RequestId, Problem> {
+    let id = pipeline::request_id(request.headers())?.unwrap_or_else(|| pipeline::fresh(kit));
+    let peer = request.extensions().get::<Peer>().copied().ok_or(Code::InternalBug)?;
+    match kit.gate.principal(peer, request.headers())?.actor {
+        Actor::Other(_) => Err(Code::AuthRing.into()),
+        _ => Ok(id),
+    }
 }
 
 fn method_router(route: Route, kit: Arc<Kit>) -> MethodRouter {

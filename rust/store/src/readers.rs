@@ -36,7 +36,7 @@ impl Readers {
     /// Runs `query` on a blocking thread. A caller that stops waiting does not free the place of a query that runs.
     ///
     /// # Errors
-    /// What [`open_read_only`] and the query say; [`Error::Closed`] when the query panicked. A connection that
+    /// What [`open_read_only`] and the query say; [`Error::Closed`] when it was closed or the query panicked. A connection that
     /// failed is dropped, so the next query sees the file as it is then.
     pub async fn read<T, F>(&self, query: F) -> Result<T, Error>
     where
@@ -53,9 +53,18 @@ impl Readers {
                 None => open_read_only(&shared.path)?,
             };
             let result = query(&connection).map_err(|e| Error::sqlite(&shared.path, e))?;
-            shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            if !shared.permits.is_closed() {
+                shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            }
             Ok(result)
         };
         tokio::task::spawn_blocking(run).await.map_err(|_| Error::Closed)?
+    }
+
+    /// Refuses queries from now on and closes the connections that are not in use; those in use close when they are
+    /// done. A writer that closes after them leaves one plain file behind.
+    pub fn close(&self) {
+        self.shared.permits.close();
+        self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

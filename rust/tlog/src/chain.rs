@@ -89,8 +89,8 @@ pub fn link_hash(seq: u64, kind: &str, actor: &str, payload: &str, prev_link: &s
 
 /// Refuses a `type` or `actor` (named by `field`) outside `[A-Za-z0-9_.:@/-]{1,128}`.
 pub fn check_name(field: &'static str, name: &str) -> Result<(), Error> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:@/-".contains(&byte);
-    if matches!(name.len(), 1..=128) && name.bytes().all(allowed) {
+    let allowed = |byte: u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'-'..=b':' | b'@' | b'_');
+    if matches!(name.len(), 1..=128) && name.bytes().fold(true, |good, byte| good & allowed(byte)) {
         return Ok(());
     }
     Err(Error::Field { field, form: "1 to 128 characters of A-Z a-z 0-9 _ . : @ / -" })
@@ -100,8 +100,10 @@ pub fn check_name(field: &'static str, name: &str) -> Result<(), Error> {
 /// what keeps the encoding injective and the text order equal to the time order.
 pub fn check_ts(ts: &str) -> Result<(), Error> {
     const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
-    let fits = |(&byte, &form): (&u8, &u8)| if form == b'0' { byte.is_ascii_digit() } else { byte == form };
-    if ts.len() == FORM.len() && ts.as_bytes().iter().zip(FORM).all(fits) {
+    // No early exit: the compiler turns the fixed loops into a few vector instructions.
+    let fits = |at: usize, byte: u8| if FORM[at] == b'0' { byte.is_ascii_digit() } else { byte == FORM[at] };
+    let whole: Option<&[u8; 24]> = ts.as_bytes().try_into().ok();
+    if whole.is_some_and(|ts| (0..FORM.len()).fold(true, |good, at| good & fits(at, ts[at]))) {
         return Ok(());
     }
     Err(Error::Field { field: "ts", form: "YYYY-MM-DDTHH:MM:SS.mmmZ" })
@@ -118,15 +120,27 @@ pub fn check_row(ts: &str, kind: &str, actor: &str, payload: &str) -> Result<(),
     Ok(())
 }
 
+/// Joins the fields in a buffer on the stack first: the hasher is slow at many small pieces.
 fn chain_hash(number: u64, fields: &[&str]) -> Hash {
-    let mut sha = Sha256::new();
     let (digits, start) = decimal(number);
-    sha.update(&digits[start..]);
-    for field in fields {
-        sha.update(b"|");
-        sha.update(field);
+    let bytes: usize = digits.len() - start + fields.iter().map(|field| field.len() + 1).sum::<usize>();
+    let mut buffer = [0; 768];
+    if bytes > buffer.len() {
+        let mut sha = Sha256::new_with_prefix(&digits[start..]);
+        for field in fields {
+            sha.update(b"|");
+            sha.update(field);
+        }
+        return sha.finalize().into();
     }
-    sha.finalize().into()
+    let mut filled = digits.len() - start;
+    buffer[..filled].copy_from_slice(&digits[start..]);
+    for field in fields {
+        buffer[filled] = b'|';
+        buffer[filled + 1..][..field.len()].copy_from_slice(field.as_bytes());
+        filled += 1 + field.len();
+    }
+    Sha256::digest(&buffer[..filled]).into()
 }
 
 /// The decimal digits of `number`, right-aligned, and where they start.
@@ -164,6 +178,8 @@ mod tests {
 
     #[test]
     fn fields_that_could_move_a_bar_are_refused() {
+        let ts = "2026-05-04T10:00:00.000Z";
+        assert_eq!(row_hash(1, ts, "a|b", "c", "", GENESIS), row_hash(1, ts, "a", "b|c", "", GENESIS));
         let long = "x".repeat(129);
         for bad in ["", "a|b", "a b", "é", "a\n", long.as_str()] {
             assert!(check_name("type", bad).is_err(), "{bad:?}");
@@ -173,7 +189,6 @@ mod tests {
         for bad in ["", "2026-05-04T10:00:00Z", "2026-05-04T10:00:00.000+", "2026-05-04 10:00:00.000Z"] {
             assert!(check_ts(bad).is_err(), "{bad:?}");
         }
-        let ts = "2026-05-04T10:00:00.000Z";
         assert!(check_row(ts, "a", "b", &"x".repeat(MAX_PAYLOAD_BYTES)).is_ok());
         assert!(check_row(ts, "a", "b", &"x".repeat(MAX_PAYLOAD_BYTES + 1)).is_err());
     }
@@ -181,13 +196,11 @@ mod tests {
     proptest! {
         #[test]
         fn different_rows_that_pass_the_door_hash_differently(
-            a in ("[a-z.|]{1,6}", "[a-z.|]{1,6}", "[a-z|]{0,6}"),
-            b in ("[a-z.|]{1,6}", "[a-z.|]{1,6}", "[a-z|]{0,6}"),
+            a in ("[a.]{1,2}", "[a.]{1,2}", "[a.|]{0,3}"),
+            b in ("[a.]{1,2}", "[a.]{1,2}", "[a.|]{0,3}"),
         ) {
             let ts = "2026-05-04T10:00:00.000Z";
-            let passes = |r: &(String, String, String)| check_row(ts, &r.0, &r.1, &r.2).is_ok();
             let hash = |r: &(String, String, String)| row_hash(1, ts, &r.0, &r.1, &r.2, GENESIS);
-            prop_assume!(passes(&a) && passes(&b));
             prop_assert_eq!(a == b, hash(&a) == hash(&b));
         }
     }

@@ -7,7 +7,7 @@ use data_encoding::BASE64;
 
 use crate::key::is_name;
 use crate::note::{Note, Signer};
-use crate::{Error, Hash};
+use crate::{Error, Hash, from_base64};
 
 /// The head of a log at one size. Extension lines are refused: nobody could audit them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl FromStr for Checkpoint {
             .ok()
             .filter(canonical)
             .ok_or(Error::Checkpoint { reason: "the size is not decimal" })?;
-        let root = BASE64.decode(root.as_bytes()).ok().and_then(|root| root.try_into().ok());
+        let root = from_base64(root).and_then(|root| root.try_into().ok());
         let root = root.ok_or(Error::Checkpoint { reason: "the root is not the base64 of 32 bytes" })?;
         Ok(Self { origin: origin.to_owned(), size, root })
     }
@@ -94,6 +94,7 @@ mod tests {
             TEXT.replace("20852163", ""),
             TEXT.replace("q2I=", "q2J="),
             TEXT.replace("CsUY", ""),
+            TEXT.replace("CsUY", "CsU="),
             TEXT.replace("example.com", "example com"),
             format!("{TEXT}extension\n"),
             TEXT.trim_end().to_owned(),

@@ -7,7 +7,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-use crate::Error;
+use crate::{Error, from_base64};
 
 /// A public key under a name, for one signature type. Two keys are equal when their text form is.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,8 +46,7 @@ impl NamedKey {
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(Error::Key { reason: "not name+id+key" });
         };
-        let bytes =
-            BASE64.decode(key.as_bytes()).map_err(|_| Error::Key { reason: "the key is not base64" })?;
+        let bytes = from_base64(key).ok_or(Error::Key { reason: "the key is not base64" })?;
         let public = match bytes.split_first() {
             Some((&found, public)) if found == kind => public,
             _ => return Err(Error::Key { reason: "the key is of another signature type" }),

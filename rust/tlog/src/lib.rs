@@ -36,3 +36,32 @@ pub fn from_hex(hex: &str) -> Option<Hash> {
     data_encoding::HEXLOWER.decode_mut(hex.as_bytes(), &mut hash).ok()?;
     Some(hash)
 }
+
+/// The bytes of standard base64 in its one spelling. The decoder refuses missing padding and loose trailing
+/// bits, but takes pieces padded on their own and set end to end.
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    if text.trim_end_matches('=').contains('=') {
+        return None;
+    }
+    data_encoding::BASE64.decode(text.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_one_base64_and_a_hash_has_one_hex() {
+        assert_eq!(from_base64("AAECAw=="), Some(vec![0, 1, 2, 3]));
+        for bad in
+            ["AAECAw", "AAECAw=", "AAECAx==", "AAE=AgM=", "AA==AQID", "AAEC Aw==", "AAECAw==\n", "AAEC_w=="]
+        {
+            assert_eq!(from_base64(bad), None, "{bad:?}");
+        }
+        let hex = to_hex(&[0xab; 32]);
+        assert_eq!(from_hex(&hex), Some([0xab; 32]));
+        for bad in [&hex[1..], &hex.to_uppercase(), &hex.replace('a', "g"), ""] {
+            assert_eq!(from_hex(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -9,8 +9,8 @@ use data_encoding::BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::key::{NamedKey, is_name};
+use crate::{Error, from_base64};
 
 /// Longest note taken, in bytes.
 pub const MAX_NOTE_BYTES: usize = 64 * 1024;
@@ -123,10 +123,8 @@ impl FromStr for Signature {
         if !is_name(name) {
             return Err(Error::Note { reason: "a key name is empty or holds a space or a plus" });
         }
-        // Refuses missing padding and set trailing bits: each would be a second spelling.
-        let bytes = BASE64
-            .decode(signature.as_bytes())
-            .map_err(|_| Error::Note { reason: "a signature is not base64 in its one spelling" })?;
+        let bytes = from_base64(signature)
+            .ok_or(Error::Note { reason: "a signature is not base64 in its one spelling" })?;
         match bytes.split_first_chunk() {
             Some((id, bytes)) if !bytes.is_empty() => {
                 Ok(Self { name: name.to_owned(), id: *id, bytes: bytes.to_vec() })
@@ -291,6 +289,7 @@ mod tests {
         for (bad, expected) in [
             (NOTE.replace("AM=", "AN="), "one spelling"),
             (NOTE.replace("AM=", "AM"), "one spelling"),
+            (NOTE.replace("BwJnAM=", "Bw==JnAM"), "one spelling"),
             (NOTE.replace("problem,\n", "problem,\r\n"), "control character"),
             (NOTE.replace(DASH, "- "), "em dash"),
             (NOTE.replace(" x08go", "  x08go"), "one spelling"),

@@ -3,8 +3,8 @@
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::note::{Signer, VerifierKey};
+use crate::{Error, from_base64};
 
 /// The type of event 1.
 pub const CREATED: &str = "agentd.ledger.created";
@@ -60,7 +60,7 @@ impl Changed {
         if self.to.name() != current.name() {
             return refuse("the new key has another name");
         }
-        let Ok(signature) = BASE64.decode(self.signature.as_bytes()) else {
+        let Some(signature) = from_base64(&self.signature) else {
             return refuse("its signature is not base64");
         };
         current.0.verify(message(&self.from, &self.to).as_bytes(), &signature)

@@ -1,6 +1,8 @@
 //! Files that are printed from the code: golden shapes, OpenAPI documents, reference pages, the crate table. Each run
 //! compares them; `scripts/generate` (UPDATE=1) writes them.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -55,7 +55,7 @@ pub(super) struct Appender {
     /// None when the key is not the one this ledger trusts, or the ledger is not what it signed.
     signer: Option<Signer>,
     position: Arc<watch::Sender<Position>>,
-    state: State,
+    pub(super) state: State,
     committed: State,
 }
 
@@ -149,7 +149,10 @@ impl Appender {
         }
         if self.state.size > 0 && !(-BACK_MS..=AHEAD_MS).contains(&moved) {
             let jump = ClockJumped { v: 1, from, to: now };
-            self.note(transaction, NewEvent::new("agentd.clock.jumped", Actor::Daemon(Daemon::Agentd), &jump))?;
+            self.note(
+                transaction,
+                NewEvent::new("agentd.clock.jumped", Actor::Daemon(Daemon::Agentd), &jump),
+            )?;
         }
         Ok(())
     }
@@ -225,7 +228,8 @@ impl State {
         let checkpoint = match prove::newest_checkpoint(connection)? {
             Some(size) => Some((
                 size,
-                connection.query_row("SELECT note FROM checkpoints WHERE size = ?1", [size], |row| row.get(0))?,
+                connection
+                    .query_row("SELECT note FROM checkpoints WHERE size = ?1", [size], |row| row.get(0))?,
             )),
             None => None,
         };

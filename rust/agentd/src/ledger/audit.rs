@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 
 use futures_util::{StreamExt, stream};
 use osmoda_tlog::chain::RowRef;
+use osmoda_tlog::checkpoint::Checkpoint;
 use osmoda_tlog::chunk::Chunk;
+use osmoda_tlog::note::Note;
 use osmoda_tlog::verdict::{Failure, Report};
 use osmoda_tlog::verify::{Trust, Verifier};
+use osmoda_types::Text;
 use osmoda_types::api::agentd::ledger::{LedgerVerifyIn, LedgerVerifyOut};
 use rusqlite::Connection;
 
@@ -56,7 +59,9 @@ impl Engine {
 /// The rows after `after` up to `to` with the checkpoints among them; the last chunk also has those beyond.
 fn chunk(connection: &Connection, after: u64, to: u64, last: bool) -> rusqlite::Result<Chunk> {
     let mut checkpoints: Vec<(u64, String)> = connection
-        .prepare_cached("SELECT size, note FROM checkpoints WHERE size > ?1 AND (size <= ?2 OR ?3) ORDER BY size DESC")?
+        .prepare_cached(
+            "SELECT size, note FROM checkpoints WHERE size > ?1 AND (size <= ?2 OR ?3) ORDER BY size DESC",
+        )?
         .query_map((after, to, last), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut chunk = Chunk::new();
@@ -86,8 +91,35 @@ fn chunk(connection: &Connection, after: u64, to: u64, last: bool) -> rusqlite::
     Ok(chunk)
 }
 
-fn whole(report: &Report, against: &[impl AsRef<str>], checkpoints: u64) -> LedgerVerifyOut {
-    todo!()
+fn whole(report: &Report, against: &[Text<4096>], checkpoints: u64) -> LedgerVerifyOut {
+    let kept = against.iter().filter_map(|note| size_of(note)).max();
+    let cosigned = report.witnessed(1).map(|witnessed| witnessed.size);
+    let finding = match kept {
+        Some(kept) if kept == report.verified => {
+            format!("verified to {kept}, which the given checkpoint covers")
+        }
+        Some(kept) => {
+            format!(
+                "verified to {}, given checkpoints cover it to {kept}, the rest unwitnessed",
+                report.verified
+            )
+        }
+        None => report.to_string(),
+    };
+    LedgerVerifyOut {
+        ok: true,
+        exit_code: 0,
+        verified_to: report.verified,
+        witnessed_to: kept.max(cosigned).unwrap_or(0),
+        broken_at: None,
+        finding,
+        checkpoints,
+    }
+}
+
+fn size_of(note: &str) -> Option<u64> {
+    let note: Note = note.parse().ok()?;
+    Some(note.text().parse::<Checkpoint>().ok()?.size)
 }
 
 fn failed(failure: &Failure, checkpoints: u64) -> LedgerVerifyOut {

@@ -57,6 +57,8 @@ impl Condition {
 
     pub(super) fn fails(&self, part: Part, error: &LedgerError) {
         let code = match error {
+            // Being closed is nobody's trouble, and what a panic closed is opened at the next call.
+            LedgerError::State(osmoda_store::Error::Closed) => return,
             LedgerError::State(error) => state_code(error),
             // The key file or the events are not what they were.
             _ => Code::StateCorrupt,

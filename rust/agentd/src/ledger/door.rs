@@ -47,7 +47,9 @@ fn admit(owner: Daemon, at: usize, event: NewEvent) -> Result<Admitted, LedgerEr
     }
     let request = || {
         let id = payload.get("request_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
-        id.ok_or_else(|| LedgerError::field(format!("/events/{at}/payload/request_id"), "is not a request id"))
+        id.ok_or_else(|| {
+            LedgerError::field(format!("/events/{at}/payload/request_id"), "is not a request id")
+        })
     };
     let link = if let Some(call) = kind.strip_suffix(".intent") {
         Link::Opens { call: call.to_owned(), request: request()? }

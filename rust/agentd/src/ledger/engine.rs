@@ -4,6 +4,7 @@
 //! tried again at most once a second, and work goes on when the cause is gone.
 
 use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,11 +38,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens `<state_dir>/ledger/`, or begins a ledger for `machine_id` there. Before it returns, agentd's own
-    /// calls that a crash cut off have their outcome `unknown`. Never fails: see [`check`](Self::check).
+    /// Opens `<state_dir>/ledger/`, or begins a ledger there, for which it asks `machine_id`; without an id none is
+    /// begun. Before it returns, agentd's own calls that a crash cut off have their outcome `unknown`. Never fails:
+    /// see [`check`](Self::check).
     pub async fn open(
         state_dir: &Path,
-        machine_id: MachineId,
+        machine_id: impl Fn() -> Option<MachineId> + Send + Sync + 'static,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
@@ -51,7 +53,7 @@ impl Engine {
             readers: Readers::new(&database, READERS),
             folder,
             database,
-            machine_id,
+            machine_id: Box::new(machine_id),
             condition: Condition::new(Arc::clone(&clock)),
             clock,
             entropy,
@@ -118,7 +120,7 @@ impl Engine {
 pub(super) struct Shared {
     folder: PathBuf,
     database: PathBuf,
-    machine_id: MachineId,
+    machine_id: Box<dyn Fn() -> Option<MachineId> + Send + Sync>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     pub(super) position: Arc<watch::Sender<Position>>,
@@ -158,7 +160,7 @@ impl Shared {
         result
     }
 
-    pub(super) async fn submit(&self, job: Job) -> Result<Reply, LedgerError> {
+    pub(super) async fn submit(self: &Arc<Self>, job: Job) -> Result<Reply, LedgerError> {
         let writer = self.writer().await?;
         let error = match writer.submit(job).await {
             Ok(reply) => {
@@ -179,7 +181,7 @@ impl Shared {
     }
 
     /// Signs everything there is. Cheap when that is done already.
-    pub(super) async fn sign(&self) -> Result<(u64, String), LedgerError> {
+    pub(super) async fn sign(self: &Arc<Self>) -> Result<(u64, String), LedgerError> {
         match self.submit(Job::Sign).await? {
             Reply::Signed { size, note } => {
                 self.condition.works(Part::Sign);
@@ -194,13 +196,14 @@ impl Shared {
     }
 
     pub(super) async fn close(&self) {
+        self.readers.close();
         let slot = std::mem::replace(&mut *self.slot.write().await, Slot::Closed);
         if let Slot::Open(writer) | Slot::Shut { old: Some(writer), .. } = slot {
             writer.close().await;
         }
     }
 
-    async fn writer(&self) -> Result<Arc<Writer<Appender>>, LedgerError> {
+    async fn writer(self: &Arc<Self>) -> Result<Arc<Writer<Appender>>, LedgerError> {
         if let Slot::Open(writer) = &*self.slot.read().await {
             return Ok(Arc::clone(writer));
         }
@@ -234,26 +237,9 @@ impl Shared {
         Err(error)
     }
 
-    async fn start(&self) -> Result<Arc<Writer<Appender>>, Error> {
-        let (folder, database) = (self.folder.clone(), self.database.clone());
-        let origin = ledger_origin(&self.machine_id.to_string());
-        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
-        let position = Arc::clone(&self.position);
-        let open = move || {
-            let failed = |error| Error::sqlite(&database, error);
-            make_folder(&folder)?;
-            let mut connection = osmoda_store::open(&database, SCHEMA)?;
-            let key_file = folder.join("signer.key");
-            let signer = if rows::size(&connection).map_err(failed)? == 0 {
-                Some(key::read_or_make(&key_file, &origin, entropy.as_ref())?)
-            } else {
-                trusted_signer(&mut connection, &key_file).map_err(failed)?
-            };
-            let signs = signer.is_some();
-            let appender = Appender::load(&connection, signer, clock, position).map_err(failed)?;
-            let writer = Writer::start("ledger-writer", &database, connection, appender);
-            Ok((writer.map_err(|error| Error::io(&database, error))?, signs))
-        };
+    async fn start(self: &Arc<Self>) -> Result<Arc<Writer<Appender>>, Error> {
+        let shared = Arc::clone(self);
+        let open = move || shared.open();
         let (writer, signs) = tokio::task::spawn_blocking(open).await.map_err(|_| Error::Closed)??;
         if signs {
             self.condition.works(Part::Sign);
@@ -261,6 +247,36 @@ impl Shared {
             self.condition.fails(Part::Sign, &LedgerError::NoSigner);
         }
         Ok(Arc::new(writer))
+    }
+
+    /// Opens the database and starts its writer; says whether it can sign. Blocks.
+    fn open(&self) -> Result<(Writer<Appender>, bool), Error> {
+        let failed = |error| Error::sqlite(&self.database, error);
+        let folder = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        folder.map_err(|error| Error::io(&self.folder, error))?;
+        let mut connection = osmoda_store::open(&self.database, SCHEMA)?;
+        let signer = if rows::size(&connection).map_err(failed)? == 0 {
+            Some(self.first_signer()?.1)
+        } else {
+            trusted_signer(&mut connection, &self.key_file()).map_err(failed)?
+        };
+        let signs = signer.is_some();
+        let (clock, position) = (Arc::clone(&self.clock), Arc::clone(&self.position));
+        let appender = Appender::load(&connection, signer, clock, position).map_err(failed)?;
+        let writer = Writer::start("ledger-writer", &self.database, connection, appender);
+        Ok((writer.map_err(|error| Error::io(&self.database, error))?, signs))
+    }
+
+    /// Name and key of a ledger that begins.
+    fn first_signer(&self) -> Result<(MachineId, Signer), Error> {
+        let machine_id =
+            (self.machine_id)().ok_or_else(|| Error::io(&self.folder, ErrorKind::NotFound.into()))?;
+        let origin = ledger_origin(&machine_id.to_string());
+        Ok((machine_id, key::read_or_make(&self.key_file(), &origin, self.entropy.as_ref())?))
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.folder.join("signer.key")
     }
 
     /// Writes what must stand in the ledger before anyone else writes: event 1, and the outcomes that the process
@@ -272,15 +288,15 @@ impl Shared {
         };
         let size = self.position.borrow().size;
         if size == 0 {
-            let origin = ledger_origin(&self.machine_id.to_string());
-            let key_file = self.folder.join("signer.key");
-            let signer = key::read_or_make(&key_file, &origin, self.entropy.as_ref())?.verifier().to_string();
-            let created = LedgerCreated { v: 1, machine_id: self.machine_id, origin, signer };
+            let (machine_id, signer) = self.first_signer()?;
+            let (origin, signer) = (signer.verifier().name().to_owned(), signer.verifier().to_string());
+            let created = LedgerCreated { v: 1, machine_id, origin, signer };
             let agentd = Actor::Daemon(Daemon::Agentd);
             record(vec![NewEvent::new("agentd.ledger.created", agentd, &created)]).await?;
         }
         if !self.settled.load(Ordering::Acquire) {
-            let open = self.readers.read(move |connection| intents::open(connection, Daemon::Agentd, size)).await?;
+            let open =
+                self.readers.read(move |connection| intents::open(connection, Daemon::Agentd, size)).await?;
             for events in intents::unknown(&open, self.clock.now()) {
                 record(events).await?;
             }
@@ -288,10 +304,6 @@ impl Shared {
         }
         Ok(())
     }
-}
-
-fn make_folder(folder: &Path) -> Result<(), Error> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| Error::io(folder, error))
 }
 
 /// The key in `key_file` if this ledger trusts it and still is what it signed last. A stale cache of the tree is

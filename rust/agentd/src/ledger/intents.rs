@@ -19,7 +19,9 @@ pub(super) fn follow(
         Link::None => {}
         Link::Opens { call, request } => {
             transaction
-                .prepare_cached("INSERT INTO intents (event_id, source, call, request_id) VALUES (?1, ?2, ?3, ?4)")?
+                .prepare_cached(
+                    "INSERT INTO intents (event_id, source, call, request_id) VALUES (?1, ?2, ?3, ?4)",
+                )?
                 .execute((event_id, source.name(), call, request.to_string()))?;
         }
         // A request id is the caller's, so two calls may share one: an outcome ends the older.

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::appender::Job;
 use super::condition::Part;
 use super::engine::{RETRY, Shared};
-use super::rows::damaged;
+use super::rows::{self, damaged};
 use super::{Engine, LedgerError, key};
 
 impl Engine {
@@ -47,19 +47,22 @@ pub(super) async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
     let mut due = None;
     loop {
         let parts_now = *parts.borrow_and_update();
-        let (ailing, signing) = (parts_now.fails(Part::Write), !parts_now.fails(Part::Sign));
+        let ailing = parts_now.fails(Part::Write) || parts_now.fails(Part::Read);
+        let signing = !parts_now.fails(Part::Sign);
         let now = *position.borrow_and_update();
         let unsigned = now.size.saturating_sub(now.signed);
-        let deadline = match unsigned {
-            0 => due.take(),
-            SIGN_EVENTS.. if signing => due.insert(Instant::now()).to_owned().into(),
-            _ => Some(*due.get_or_insert_with(|| Instant::now() + SIGN_EVERY)),
-        };
+        if unsigned == 0 {
+            due = None;
+        } else if unsigned >= SIGN_EVENTS && signing {
+            due = Some(Instant::now());
+        } else {
+            due.get_or_insert_with(|| Instant::now() + SIGN_EVERY);
+        }
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            () = sleep(RETRY), if ailing => drop(shared.submit(Job::Probe).await),
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if !ailing && unsigned > 0 => {
+            () = sleep(RETRY), if ailing => drop((shared.submit(Job::Probe).await, shared.read(rows::size).await)),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if !ailing && due.is_some() => {
                 due = None;
                 if shared.sign().await.is_ok() {
                     copy(&shared).await;

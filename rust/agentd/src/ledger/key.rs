@@ -53,7 +53,8 @@ fn no_key(path: &Path) -> Error {
 /// `SQLITE_CORRUPT` when event 1 is not that; `QueryReturnedNoRows` when there is no event.
 pub(super) fn created(connection: &Connection) -> rusqlite::Result<Created> {
     let mut statement = connection.prepare_cached("SELECT type, payload FROM events WHERE id = 1")?;
-    let (kind, payload) = statement.query_row([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let (kind, payload) =
+        statement.query_row([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     if kind != CREATED {
         return Err(damaged());
     }

@@ -13,7 +13,7 @@ use super::{Engine, LedgerError};
 
 impl Engine {
     /// The events asked for: newest first, or oldest first after `after_id`. A page ends early, with a `next`, when
-    /// it holds 4 MiB of payload or when 50,000 events were searched for `q`.
+    /// it holds 4 MiB of payload or when 16 MiB were searched for `q`.
     ///
     /// # Errors
     /// [`LedgerError::Field`] for an `after` that is no cursor, [`LedgerError::State`].
@@ -92,12 +92,12 @@ pub(super) fn page(
         for id in ids {
             let Some(row) = rows::one(connection, id)? else { continue };
             rest = rest.beyond(id);
-            searched += 1;
+            searched += row.payload.len() + ROW_BYTES;
             if text.is_none_or(|text| row.payload.contains(text)) {
                 bytes += row.payload.len();
                 events.push(rows::event(row)?);
             }
-            if events.len() == limit || bytes >= PAGE_BYTES || searched == SEARCHED_ROWS {
+            if events.len() == limit || bytes >= PAGE_BYTES || searched >= SEARCHED_BYTES {
                 let more = !merge::ids(connection, filter, rest, 1)?.is_empty();
                 return Ok(Page { events, next: more.then_some(id) });
             }
@@ -106,7 +106,7 @@ pub(super) fn page(
 }
 
 /// How many events stand before the first whose time is not `earlier`: times never fall, so halving finds it.
-fn count_before(
+pub(super) fn count_before(
     connection: &Connection,
     size: u64,
     earlier: impl Fn(Timestamp) -> bool,
@@ -127,4 +127,6 @@ fn count_before(
 
 const DEFAULT_LIMIT: u64 = 100;
 const PAGE_BYTES: usize = 4 << 20;
-const SEARCHED_ROWS: usize = 50_000;
+const SEARCHED_BYTES: usize = 16 << 20;
+/// What a row costs beside its payload.
+const ROW_BYTES: usize = 256;

@@ -3,7 +3,8 @@
 use osmoda_store::Schema;
 
 /// Forward state: steps only add, for ever.
-pub(super) const SCHEMA: Schema = Schema { steps: &[include_str!("../../migrations/ledger/0001_events.sql")] };
+pub(super) const SCHEMA: Schema =
+    Schema { steps: &[include_str!("../../migrations/ledger/0001_events.sql")] };
 
 #[cfg(test)]
 mod tests {

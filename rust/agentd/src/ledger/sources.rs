@@ -118,10 +118,10 @@ impl Appender {
         if current.is_none() && last_seq > 0 {
             return Ok(Reply::Refused(LedgerError::Fork));
         }
-        let head = fresh.iter().zip(last_seq + 1..).fold(
-            current.as_ref().map_or_else(|| GENESIS.to_owned(), |current| current.head.clone()),
-            |head, (event, seq)| to_hex(&link_hash(seq, &event.kind, &event.actor, &event.payload, &head)),
-        );
+        let mut head = current.as_ref().map_or(GENESIS, |current| &current.head).to_owned();
+        for (event, seq) in fresh.iter().zip(last_seq + 1..) {
+            head = to_hex(&link_hash(seq, &event.kind, &event.actor, &event.payload, &head));
+        }
         if head != batch.head {
             return Ok(Reply::Refused(LedgerError::Fork));
         }

@@ -12,7 +12,7 @@ use super::rows::damaged;
 /// `SQLITE_CORRUPT` when an event below it is missing.
 pub(super) fn node(connection: &Connection, level: u32, index: u64) -> rusqlite::Result<Hash> {
     if level > 0
-        && level % TILE_HEIGHT == 0
+        && level.is_multiple_of(TILE_HEIGHT)
         && let Some(hash) = tile(connection, level, index)?
     {
         return Ok(hash);

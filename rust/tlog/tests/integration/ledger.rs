@@ -109,23 +109,34 @@ pub(crate) fn export(rows: &[Row], notes: &[Note]) -> Vec<Line> {
     lines
 }
 
-/// The verdict over an export's lines, `chunk_rows` lines at a time.
+/// [`verify_text`] over lines still to be written.
 pub(crate) fn verify(
     lines: &[Line],
-    chunk_rows: usize,
+    chunk_lines: usize,
     against: &[&Note],
     trust: Trust,
 ) -> Result<Report, Failure> {
-    let Some((Line::Export(header), lines)) = lines.split_first() else {
+    let lines: Vec<String> = lines.iter().map(Line::format).collect();
+    verify_text(&lines, chunk_lines, against, trust)
+}
+
+/// The verdict over an export's lines, so many at a time.
+pub(crate) fn verify_text(
+    lines: &[String],
+    chunk_lines: usize,
+    against: &[&Note],
+    trust: Trust,
+) -> Result<Report, Failure> {
+    let Line::Export(header) = Line::parse(lines[0].as_bytes()).unwrap() else {
         panic!("an export begins with its header")
     };
-    let mut verifier = Verifier::for_export(header, trust)?;
+    let mut verifier = Verifier::for_export(&header, trust)?;
     for note in against {
         verifier.against(&note.to_string())?;
     }
-    for lines in lines.chunks(chunk_rows) {
+    for lines in lines[1..].chunks(chunk_lines) {
         let mut chunk = Chunk::new();
-        lines.iter().for_each(|line| chunk.push_line(line.format().as_bytes()));
+        lines.iter().for_each(|line| chunk.push_line(line.as_bytes()));
         verifier.merge(chunk)?;
     }
     verifier.finish()

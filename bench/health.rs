@@ -1,0 +1,143 @@
+//! `/health` of the real agentd beside bare axum serving the same bytes, both on Unix sockets, in one run.
+//!
+//! Usage: `health AGENTD_BINARY`; prints rates, latencies and their ratios with the target beside each.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::Instant;
+
+/// Clients that call as fast as they are answered, each on a connection of its own.
+const CLIENTS: usize = 50;
+const ROUND: Duration = Duration::from_secs(2);
+const ROUNDS: usize = 5;
+
+struct Load {
+    per_sec: f64,
+    p50_us: f64,
+    p99_us: f64,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let Some(agentd) = std::env::args().skip(1).find(|arg| !arg.starts_with("--")) else {
+        print("skipped: give the path of the agentd to measure");
+        return;
+    };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let (ours, bare) = (dir.path().join("agentd.sock"), dir.path().join("bare.sock"));
+    let mut daemon = start(&agentd, &ours, dir.path());
+    let body = wait_for(&ours).await;
+    tokio::spawn(serve_bare(bare.clone(), body));
+    wait_for(&bare).await;
+
+    let (mut loads, mut alone) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        loads.push((load(&ours, CLIENTS).await, load(&bare, CLIENTS).await));
+        alone.push((load(&ours, 1).await, load(&bare, 1).await));
+    }
+    report(&format!("/health, {CLIENTS} clients"), &loads);
+    report("/health, 1 client", &alone);
+    daemon.kill().expect("our own child");
+    daemon.wait().expect("our own child");
+}
+
+fn report(name: &str, rounds: &[(Load, Load)]) {
+    let best = |value: fn(&Load) -> f64| (median(rounds.iter().map(|(ours, _)| value(ours))), median(rounds.iter().map(|(_, bare)| value(bare))));
+    let (rate, bare_rate) = best(|load| load.per_sec);
+    let (p50, bare_p50) = best(|load| load.p50_us);
+    let (p99, bare_p99) = best(|load| load.p99_us);
+    print(&format!("{name}: {rate:.0}/s beside {bare_rate:.0}/s bare axum = {:.2} (target >= 0.5)", rate / bare_rate));
+    print(&format!("{name}: p50 {p50:.0} us beside {bare_p50:.0} us; p99 {p99:.0} us beside {bare_p99:.0} us = {:.2} (target <= 3)", p99 / bare_p99));
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn start(agentd: &str, socket: &Path, state: &Path) -> Child {
+    Command::new(agentd)
+        .arg("--socket")
+        .arg(socket)
+        .arg("--state-dir")
+        .arg(state.join("state"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the agentd to measure")
+}
+
+async fn wait_for(socket: &PathBuf) -> Bytes {
+    loop {
+        match UnixStream::connect(socket).await {
+            Ok(stream) => return Client::over(stream).await.health().await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn serve_bare(socket: PathBuf, body: Bytes) {
+    let listener = UnixListener::bind(socket).expect("a free path");
+    let answer = move || std::future::ready(([("content-type", "application/json")], body.clone()));
+    axum::serve(listener, Router::new().route("/health", get(answer))).await.expect("axum");
+}
+
+async fn load(socket: &Path, clients: usize) -> Load {
+    let until = Instant::now() + ROUND;
+    let mut tasks = Vec::new();
+    for _ in 0..clients {
+        let stream = UnixStream::connect(socket).await.expect("a serving socket");
+        tasks.push(tokio::spawn(async move {
+            let mut client = Client::over(stream).await;
+            let mut took = Vec::new();
+            while Instant::now() < until {
+                let started = Instant::now();
+                client.health().await;
+                took.push(started.elapsed().as_secs_f64() * 1e6);
+            }
+            took
+        }));
+    }
+    let mut took = Vec::new();
+    for task in tasks {
+        took.extend(task.await.expect("a client"));
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |part: usize| took[(took.len() - 1) * part / 100];
+    #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
+    Load { per_sec: took.len() as f64 / ROUND.as_secs_f64(), p50_us: at(50), p99_us: at(99) }
+}
+
+struct Client {
+    sender: http1::SendRequest<Empty<Bytes>>,
+}
+
+impl Client {
+    async fn over(stream: UnixStream) -> Self {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
+        tokio::spawn(connection);
+        Self { sender }
+    }
+
+    async fn health(&mut self) -> Bytes {
+        let request = http::Request::get("/health").header("host", "l").body(Empty::new()).expect("a request");
+        self.sender.ready().await.expect("a connection");
+        let response = self.sender.send_request(request).await.expect("an answer");
+        assert!(response.status().is_success());
+        response.into_body().collect().await.expect("a body").to_bytes()
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints what it found")]
+fn print(line: &str) {
+    println!("{line}");
+}

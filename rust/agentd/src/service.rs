@@ -1,0 +1,84 @@
+//! agentd's endpoints: which part answers which call.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::header;
+use osmoda_runtime::{Bound, Context, Recorder, Service, Setup, StartError, Urgency};
+use osmoda_types::api::agentd::ledger::{
+    AppendedEvent, EventProof, EventsAppend, EventsLog, EventsLogIn, EventsSource, EventsStream, LedgerCheckpoint,
+    LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify,
+};
+use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
+use osmoda_types::ledger::NewEvent;
+use osmoda_types::{Daemon, Empty, Problem};
+
+use crate::identity::machine_id;
+use crate::ledger::{self, Engine};
+use crate::system::Machine;
+
+/// agentd's state.
+struct Agentd {
+    machine: Machine,
+    ledger: Arc<Engine>,
+}
+
+/// Opens agentd's state and says who answers which call.
+///
+/// # Errors
+/// Only for a build whose handlers and catalogue differ; trouble with the state makes agentd degraded.
+pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
+    let id = {
+        let (dir, clock, entropy) = (setup.state_dir.clone(), setup.clock.clone(), setup.entropy.clone());
+        move || machine_id(&dir, clock.as_ref(), entropy.as_ref())
+    };
+    let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
+    let ledger = Arc::new(ledger);
+    let state = Arc::new(Agentd { machine: Machine::start(setup.clock.clone()), ledger: ledger.clone() });
+    let service = Service::new(Daemon::Agentd, state)
+        .on::<SystemHealth, _, _>(health)
+        .on::<SystemQuery, _, _>(|agentd, _, input| async move { agentd.machine.query(input).await })
+        .on::<SystemDiscover, _, _>(|agentd, _, Empty {}| async move { agentd.machine.discover().await })
+        .stream::<EventsLog, _, _>(events_log)
+        .stream::<EventsStream, _, _>(|agentd, context, input| async move {
+            Ok(agentd.ledger.stream(input, &context.headers, context.shutdown).await?)
+        })
+        .stream::<LedgerExport, _, _>(|agentd, context, input| async move {
+            Ok(agentd.ledger.export(input, context.shutdown).await?)
+        })
+        .on::<EventProof, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.proof(input).await?) })
+        .on::<LedgerHead, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.ledger.head().await?) })
+        .on::<LedgerCheckpoint, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.ledger.checkpoint().await?) })
+        .on::<LedgerVerify, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.verify(input).await?) })
+        .on::<LedgerConsistency, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.consistency(input).await?) })
+        .on::<EventsAppend, _, _>(|agentd, context, input| async move {
+            Ok(agentd.ledger.absorb(&context.principal, input).await?)
+        })
+        .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) });
+    let closing = ledger.clone();
+    Bound::new(&setup, service, Arc::new(Own(ledger)), async move { closing.close().await })
+}
+
+async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<SystemHealthOut, Problem> {
+    let daemon = context.health(vec![agentd.ledger.check()]);
+    let machine = agentd.machine.health(daemon.uptime_secs).await;
+    Ok(SystemHealthOut { daemon, machine })
+}
+
+/// One object, or a line for each event where the caller asks for lines.
+async fn events_log(agentd: Arc<Agentd>, context: Context, input: EventsLogIn) -> Result<Response, Problem> {
+    let page = agentd.ledger.log(input).await?;
+    let accept = context.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accept.contains("application/x-ndjson") { Ok(ledger::json_lines(&page)) } else { Ok(axum::Json(page).into_response()) }
+}
+
+/// agentd records into its own ledger: it is there or nothing is.
+struct Own(Arc<Engine>);
+
+impl Recorder for Own {
+    fn record(&self, events: Vec<NewEvent>, _: Urgency) -> BoxFuture<'_, Result<Vec<AppendedEvent>, Problem>> {
+        async move { Ok(self.0.append(events).await?) }.boxed()
+    }
+}
