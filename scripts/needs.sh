@@ -50,7 +50,8 @@ rust_is_new_enough() {
 }
 
 need_rust() {
-  PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  local own=${CARGO_HOME:-~/.cargo}/bin
+  PATH=$PATH:$own
   rust_is_new_enough && return 0
   if have rustup; then
     say "Rust $rust_least or newer is missing: installing the stable toolchain with rustup"
@@ -62,9 +63,10 @@ need_rust() {
     have curl || missing+=(curl)
     [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
     need_apt "${missing[@]}"
-    # shellcheck disable=SC2016 # the inner shell expands nothing
-    step sh -c 'curl --proto "=https" --tlsv1.2 -fsSL https://sh.rustup.rs | sh -s -- -y --quiet --profile minimal --default-toolchain stable --no-modify-path'
-    PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
+    # Downloaded as a whole before it runs: half a script must not.
+    # shellcheck disable=SC2016 # for the inner shell to expand
+    step sh -c 'file=$(mktemp) && curl --proto "=https" --tlsv1.2 -fsSL https://sh.rustup.rs -o "$file" && sh "$file" -y --quiet --profile minimal --default-toolchain stable --no-modify-path; done=$?; rm -f "$file"; exit $done'
+    PATH=$own:$PATH
   fi
-  [ "${dry:-0}" = 1 ] || rust_is_new_enough || die "cargo is still older than $rust_least: $(cargo --version 2>&1)"
+  [ "${dry:-0}" = 1 ] || rust_is_new_enough || die "cargo $rust_least or newer is still missing"
 }

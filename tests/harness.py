@@ -53,7 +53,8 @@ class Daemon:
         self.state = pathlib.Path(state or self.root / "state")
         self.sock = pathlib.Path(sock or self.root / "run" / f"{name}.sock")
         self.log_path, self.config = self.root / f"{name}.log", self.root / f"{name}.json"
-        self.sock.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self.root, self.sock.parent):
+            folder.mkdir(parents=True, exist_ok=True)
         self.config.write_text(json.dumps(config or {}))
         self.env, self.process = env or {}, None
 

@@ -1,1 +1,57 @@
-fn main() {}
+//! agentctl: the operator's command line.
+
+mod args;
+mod arguments;
+mod connect;
+mod events;
+mod exit;
+mod follow;
+mod health;
+mod ledger;
+mod manual;
+mod screen;
+mod status;
+mod tools;
+mod units;
+mod verify;
+mod who;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use osmoda_client::{Client, find_run_dir};
+
+use crate::args::{Cli, Verb};
+use crate::exit::{Exit, Outcome};
+use crate::screen::Screen;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
+        }
+    };
+    let mut screen = Screen::new(cli.json);
+    run(cli.verb, &mut screen).await.unwrap_or_else(|error| exit::report(&error, cli.json)).into()
+}
+
+async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
+    let client = Client::new(find_run_dir());
+    match verb {
+        Verb::Status => status::status(&client, screen).await,
+        Verb::Health => health::health(&client, screen).await,
+        Verb::Events(args) => events::events(&client, &args, screen).await,
+        Verb::VerifyLedger(args) => Ok(verify::verify(&client, &args, screen).await),
+        Verb::Ledger(args::Ledger::Export(args)) => ledger::export(&client, &args).await,
+        Verb::Checkpoint(args) => ledger::checkpoint(&client, &args, screen).await,
+        Verb::Proof(args) => ledger::proof(&client, &args, screen).await,
+        Verb::Tools(args::Tools::List(args)) => tools::list(&args, screen),
+        Verb::Tools(args::Tools::Call(args)) => tools::call(&client, &args, screen).await,
+        Verb::Connect(args) => connect::connect(&client, &args, screen),
+        Verb::Completions(args) => manual::completions(&args),
+        Verb::Man(args) => manual::man(&args),
+    }
+}

@@ -21,7 +21,12 @@ pub(crate) fn machine_id(dir: &Path, clock: &dyn Clock, entropy: &dyn Entropy) -
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let id = MachineId::new(clock, entropy);
             let written = osmoda_store::atomic_write(&path, format!("{id}\n").as_bytes(), 0o644);
-            written.inspect_err(|error| tracing::warn!(path = %path.display(), %error, "the machine id cannot be kept")).ok().map(|()| id)
+            written
+                .inspect_err(
+                    |error| tracing::warn!(path = %path.display(), %error, "the machine id cannot be kept"),
+                )
+                .ok()
+                .map(|()| id)
         }
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "the machine id cannot be read");

@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use http::header;
 use osmoda_runtime::{Bound, Context, Recorder, Service, Setup, StartError, Urgency};
 use osmoda_types::api::agentd::ledger::{
-    AppendedEvent, EventProof, EventsAppend, EventsLog, EventsLogIn, EventsSource, EventsStream, LedgerCheckpoint,
-    LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify,
+    AppendedEvent, EventProof, EventsAppend, EventsLog, EventsLogIn, EventsSource, EventsStream,
+    LedgerCheckpoint, LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify,
 };
 use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
 use osmoda_types::ledger::NewEvent;
@@ -39,8 +39,8 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
     let state = Arc::new(Agentd { machine: Machine::start(setup.clock.clone()), ledger: ledger.clone() });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
-        .on::<SystemQuery, _, _>(|agentd, _, input| async move { agentd.machine.query(input).await })
-        .on::<SystemDiscover, _, _>(|agentd, _, Empty {}| async move { agentd.machine.discover().await })
+        .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
+        .on::<SystemDiscover, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.machine.discover().await?) })
         .stream::<EventsLog, _, _>(events_log)
         .stream::<EventsStream, _, _>(|agentd, context, input| async move {
             Ok(agentd.ledger.stream(input, &context.headers, context.shutdown).await?)
@@ -50,9 +50,13 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
         })
         .on::<EventProof, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.proof(input).await?) })
         .on::<LedgerHead, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.ledger.head().await?) })
-        .on::<LedgerCheckpoint, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.ledger.checkpoint().await?) })
+        .on::<LedgerCheckpoint, _, _>(
+            |agentd, _, Empty {}| async move { Ok(agentd.ledger.checkpoint().await?) },
+        )
         .on::<LedgerVerify, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.verify(input).await?) })
-        .on::<LedgerConsistency, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.consistency(input).await?) })
+        .on::<LedgerConsistency, _, _>(|agentd, _, input| async move {
+            Ok(agentd.ledger.consistency(input).await?)
+        })
         .on::<EventsAppend, _, _>(|agentd, context, input| async move {
             Ok(agentd.ledger.absorb(&context.principal, input).await?)
         })
@@ -63,22 +67,31 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
 
 async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<SystemHealthOut, Problem> {
     let daemon = context.health(vec![agentd.ledger.check()]);
-    let machine = agentd.machine.health(daemon.uptime_secs).await;
+    let machine = agentd.machine.health(daemon.uptime_secs).await?;
     Ok(SystemHealthOut { daemon, machine })
 }
 
 /// One object, or a line for each event where the caller asks for lines.
 async fn events_log(agentd: Arc<Agentd>, context: Context, input: EventsLogIn) -> Result<Response, Problem> {
     let page = agentd.ledger.log(input).await?;
-    let accept = context.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accept.contains("application/x-ndjson") { Ok(ledger::json_lines(&page)) } else { Ok(axum::Json(page).into_response()) }
+    let accept =
+        context.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accept.contains("application/x-ndjson") {
+        Ok(ledger::json_lines(&page))
+    } else {
+        Ok(axum::Json(page).into_response())
+    }
 }
 
 /// agentd records into its own ledger: it is there or nothing is.
 struct Own(Arc<Engine>);
 
 impl Recorder for Own {
-    fn record(&self, events: Vec<NewEvent>, _: Urgency) -> BoxFuture<'_, Result<Vec<AppendedEvent>, Problem>> {
+    fn record(
+        &self,
+        events: Vec<NewEvent>,
+        _: Urgency,
+    ) -> BoxFuture<'_, Result<Vec<AppendedEvent>, Problem>> {
         async move { Ok(self.0.append(events).await?) }.boxed()
     }
 }

@@ -31,6 +31,14 @@ pub enum CallError {
     /// The daemon says no.
     #[error("{0}")]
     Problem(Box<Problem>),
+    /// The daemon took the request and says nothing; whether the call took effect is not known.
+    #[error("{} gave no answer within {secs} s", daemon.binary())]
+    Silent {
+        /// Who.
+        daemon: Daemon,
+        /// How long it was waited for.
+        secs: u64,
+    },
     /// The connection broke before the answer was complete.
     #[error("the connection to {} broke", daemon.binary())]
     Broken {

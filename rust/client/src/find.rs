@@ -8,7 +8,7 @@ use osmoda_types::Daemon;
 /// `OSMODA_RUN_DIR`, else `/run/osmoda` where it has agentd's socket, else the nearest `.osmoda/run` from here upwards, else
 /// `/run/osmoda`.
 pub fn find_run_dir() -> PathBuf {
-    if let Some(dir) = env::var_os("OSMODA_RUN_DIR") {
+    if let Some(dir) = env::var_os("OSMODA_RUN_DIR").filter(|dir| !dir.is_empty()) {
         return dir.into();
     }
     let installed = PathBuf::from("/run/osmoda");

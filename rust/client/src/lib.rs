@@ -9,6 +9,7 @@ mod find;
 mod stream;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::{Request, Response};
@@ -25,6 +26,8 @@ pub use stream::{Events, Lines, StreamError, StreamEvent};
 
 /// Largest answer that is read as a whole.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Beyond a call's own limit, which the daemon enforces with an answer: only a daemon that hangs is given up.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Calls the daemons whose sockets are in one folder.
 #[derive(Clone, Debug)]
@@ -113,13 +116,26 @@ impl Client {
     }
 
     async fn fetch(&self, call: &Call, arguments: &Map<String, Value>) -> Result<Bytes, CallError> {
-        let response = self.open(call, arguments, Vec::new()).await?;
-        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
-        body.map(|body| body.to_bytes()).map_err(|error| broken(call, error))
+        let whole = async {
+            let response = self.begin(call, arguments, Vec::new()).await?;
+            let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
+            body.map(|body| body.to_bytes()).map_err(|error| broken(call, error))
+        };
+        in_time(call, whole).await
+    }
+
+    /// As [`begin`](Self::begin); only the beginning of a stream has a time limit.
+    async fn open(
+        &self,
+        call: &Call,
+        arguments: &Map<String, Value>,
+        more: Vec<(HeaderName, HeaderValue)>,
+    ) -> Result<Response<Incoming>, CallError> {
+        in_time(call, self.begin(call, arguments, more)).await
     }
 
     /// Sends the request; a response that is no success is read as the problem it is.
-    async fn open(
+    async fn begin(
         &self,
         call: &Call,
         arguments: &Map<String, Value>,
@@ -144,6 +160,12 @@ impl Client {
             .map_err(|source| CallError::Broken { daemon: call.daemon, source })?;
         if response.status().is_success() { Ok(response) } else { Err(refusal(call, response).await) }
     }
+}
+
+async fn in_time<T>(call: &Call, answer: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    let limit = Duration::from_secs(call.timeout_secs.into()) + PATIENCE;
+    let silent = |_| CallError::Silent { daemon: call.daemon, secs: limit.as_secs() };
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|elapsed| Err(silent(elapsed)))
 }
 
 async fn refusal(call: &Call, response: Response<Incoming>) -> CallError {

@@ -4,7 +4,7 @@ use http::Response;
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 
-/// Longest line of a stream; an event is at most 64 KiB of payload and some frame.
+/// Longest line of a stream, and most data of one event; an event is at most 64 KiB of payload and some frame.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 /// Why a stream ended early.
@@ -37,13 +37,15 @@ pub struct StreamEvent {
 pub struct Lines {
     body: Incoming,
     buffer: Vec<u8>,
-    /// How much of the buffer is known to hold no line end.
+    /// Where the next line begins in the buffer; what is before it was given out.
+    start: usize,
+    /// Up to where that line is known not to end.
     seen: usize,
 }
 
 impl Lines {
     pub(crate) fn new(response: Response<Incoming>) -> Self {
-        Self { body: response.into_body(), buffer: Vec::new(), seen: 0 }
+        Self { body: response.into_body(), buffer: Vec::new(), start: 0, seen: 0 }
     }
 
     /// The next line without its end, `None` after the last.
@@ -53,20 +55,25 @@ impl Lines {
     pub async fn next(&mut self) -> Result<Option<String>, StreamError> {
         loop {
             if let Some(at) = self.buffer[self.seen..].iter().position(|byte| *byte == b'\n') {
-                let rest = self.buffer.split_off(self.seen + at + 1);
-                let mut line = std::mem::replace(&mut self.buffer, rest);
-                self.seen = 0;
-                line.pop();
-                return text(line).map(Some);
+                let end = self.seen + at;
+                let line = text(&self.buffer[self.start..end])?;
+                (self.start, self.seen) = (end + 1, end + 1);
+                return Ok(Some(line));
             }
-            self.seen = self.buffer.len();
+            // A chunk holds many lines: the buffer moves once a chunk, not once a line.
+            self.buffer.drain(..self.start);
+            (self.start, self.seen) = (0, self.buffer.len());
             if self.seen > MAX_LINE_BYTES {
                 return Err(StreamError::TooLong);
             }
             match self.chunk().await? {
                 Some(bytes) => self.buffer.extend_from_slice(&bytes),
                 None if self.buffer.is_empty() => return Ok(None),
-                None => return text(std::mem::take(&mut self.buffer)).map(Some),
+                None => {
+                    let last = std::mem::take(&mut self.buffer);
+                    self.seen = 0;
+                    return text(&last).map(Some);
+                }
             }
         }
     }
@@ -81,8 +88,8 @@ impl Lines {
     }
 }
 
-fn text(line: Vec<u8>) -> Result<String, StreamError> {
-    String::from_utf8(line).map_err(|_| StreamError::NotText)
+fn text(line: &[u8]) -> Result<String, StreamError> {
+    std::str::from_utf8(line).map(str::to_owned).map_err(|_| StreamError::NotText)
 }
 
 /// Server-Sent Events of a streamed answer.
@@ -117,7 +124,13 @@ impl Events {
                 "id" => event.id = Some(value.to_owned()),
                 "event" => value.clone_into(&mut event.event),
                 "data" => match &mut data {
-                    Some(data) => *data = format!("{data}\n{value}"),
+                    Some(data) if data.len() + value.len() > MAX_LINE_BYTES => {
+                        return Err(StreamError::TooLong);
+                    }
+                    Some(data) => {
+                        data.push('\n');
+                        data.push_str(value);
+                    }
                     None => data = Some(value.to_owned()),
                 },
                 _ => {}

@@ -88,6 +88,9 @@ impl Launch {
             // Ctrl-C is for us; we stop the daemons in order.
             .process_group(0)
             .spawn()
+            .map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot run setpriv of util-linux: {error}"))
+            })
     }
 
     fn as_ourselves(&self) -> Command {

@@ -51,16 +51,9 @@ fn say(line: std::fmt::Arguments<'_>) {
 }
 
 /// Something only a person can put right; trying again changes nothing.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 struct Misconfigured(String);
-
-impl std::fmt::Display for Misconfigured {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Misconfigured {}
 
 /// EX_CONFIG of sysexits.h: what osModa's programs exit with when their configuration is wrong.
 const CONFIGURATION: u8 = 78;

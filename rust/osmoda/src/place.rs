@@ -107,6 +107,7 @@ impl Place {
     /// Nobody but root may add a socket to the run folder: a member of the group could pose as a daemon.
     fn hand_over(&self, daemons: &[Daemon], accounts: &Accounts) -> Result<()> {
         own(&self.run, 0, accounts.sockets)?;
+        fs::set_permissions(&self.run, Permissions::from_mode(0o755)).context("cannot close /run/osmoda")?;
         for daemon in daemons {
             let user = accounts.user(*daemon)?;
             for name in state_folders(*daemon) {

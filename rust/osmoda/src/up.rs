@@ -26,9 +26,7 @@ pub(crate) async fn up(args: &Up) -> Result<ExitCode> {
     let place = Place::new(&args.place)?;
     let daemons: Vec<Daemon> = Daemon::ALL.iter().copied().filter(|daemon| daemon.exists()).collect();
     if place.is_system() && !rustix::process::geteuid().is_root() {
-        bail!(
-            "--system starts each daemon under a user of its own, so it needs root: sudo osmoda up --system"
-        );
+        bail!("--system gives each daemon its own user, so it needs root: sudo osmoda up --system");
     }
     if args.detached {
         rustix::process::setsid().context("cannot leave the terminal")?;
@@ -141,15 +139,12 @@ impl<'a> Run<'a> {
                 );
             }
             News::Refused { why, config } => {
-                let path = config.display();
-                tracing::error!(daemon = name, %path, error = why, "daemon refuses its configuration, start again");
+                if self.detached && !self.announced {
+                    return Err(Misconfigured(format!("{name} refuses {}: {why}", config.display())).into());
+                }
+                tracing::error!(daemon = name, path = %config.display(), error = why, "daemon refuses its configuration");
                 self.starting.remove(&daemon);
                 self.running.remove(&daemon);
-                if self.detached && !self.announced {
-                    return Err(
-                        Misconfigured(format!("{name} refuses its configuration {path}: {why}")).into()
-                    );
-                }
             }
         }
         Ok(())

@@ -61,7 +61,8 @@ impl Default for Common {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".into(), format: LogFormat::Auto }
+        // Each library says more at info than a reader of a daemon's log wants to know.
+        Self { filter: "info,rusqlite_migration=warn".into(), format: LogFormat::Auto }
     }
 }
 

@@ -98,7 +98,7 @@ pub(crate) async fn run(route: Arc<Route>, kit: Arc<Kit>, mut request: Request) 
         answered.as_ref().map_or_else(|problem| problem.status, |response| response.status().as_u16());
     kit.metrics.call(&route.event, status, started.elapsed());
     if let Err(problem) = &answered {
-        let (code, elapsed_ms) = (problem.code.as_str(), started.elapsed().as_millis());
+        let (code, elapsed_ms) = (problem.code.as_str(), millis(started.elapsed()));
         let detail = problem.detail.as_deref();
         if status >= 500 {
             tracing::warn!(request_id = %id, call = route.event, status, code, detail, elapsed_ms, "call failed");

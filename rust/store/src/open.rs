@@ -38,6 +38,12 @@ pub fn open(path: &Path, schema: Schema) -> Result<Connection, Error> {
 /// # Errors
 /// [`Error::Unwritable`] when the file is missing or may not be read, [`Error::Corrupt`] when it is not a database.
 pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
+    open_snapshot(path).map(|(connection, _)| connection)
+}
+
+/// As [`open_read_only`], and whether the connection follows the file: one that was opened where no shared memory
+/// can be made sees the file as it was then.
+pub(crate) fn open_snapshot(path: &Path) -> Result<(Connection, bool), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = Connection::open_with_flags(path, flags).and_then(first_look);
     // SQLite needs a shared-memory file beside a WAL database. Where none can be made, the file alone is the whole
@@ -46,8 +52,9 @@ pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
         Err(_) if path.is_file() && log_is_empty(path) => {
             Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI)
                 .and_then(first_look)
+                .map(|connection| (connection, false))
         }
-        other => other,
+        other => other.map(|connection| (connection, true)),
     };
     opened.map_err(|e| Error::sqlite(path, e))
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use crate::{Error, open_read_only};
+use crate::Error;
+use crate::open::open_snapshot;
 
 /// Read-only connections to one database, opened at first use and used by one query at a time each. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ impl Readers {
     /// Runs `query` on a blocking thread. A caller that stops waiting does not free the place of a query that runs.
     ///
     /// # Errors
-    /// What [`open_read_only`] and the query say; [`Error::Closed`] when it was closed or the query panicked. A connection that
+    /// What [`open_read_only`](crate::open_read_only) and the query say; [`Error::Closed`] when it was closed or the query panicked. A connection that
     /// failed is dropped, so the next query sees the file as it is then.
     pub async fn read<T, F>(&self, query: F) -> Result<T, Error>
     where
@@ -48,12 +49,12 @@ impl Readers {
         let run = move || {
             let _permit = permit;
             let idle = shared.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = match idle {
-                Some(connection) => connection,
-                None => open_read_only(&shared.path)?,
+            let (connection, follows) = match idle {
+                Some(connection) => (connection, true),
+                None => open_snapshot(&shared.path)?,
             };
             let result = query(&connection).map_err(|e| Error::sqlite(&shared.path, e))?;
-            if !shared.permits.is_closed() {
+            if follows && !shared.permits.is_closed() {
                 shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             }
             Ok(result)

@@ -91,7 +91,8 @@ impl Line {
 }
 
 impl Header {
-    fn check(&self) -> Result<(), Error> {
+    /// Refuses a header another program, or a careless caller, filled with what cannot be.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.v != VERSION {
             return Err(Error::ExportVersion { found: self.v });
         }

@@ -90,6 +90,8 @@ impl Verifier {
     pub fn for_export(header: &Header, trust: Trust) -> Result<Self, Failure> {
         let first = header.after.as_ref().map_or(1, |after| after.size.saturating_add(1));
         let broken = |fault| Failure::Broken { id: first, fault };
+        let unreadable = |error| broken(RowFault::Unreadable(error));
+        header.check().map_err(unreadable)?;
         if trust.signer.as_ref().is_some_and(|trusted| *trusted != header.signer) {
             return Err(broken(RowFault::Untrusted));
         }
@@ -100,7 +102,7 @@ impl Verifier {
                     Expected { origin: Some(header.origin.clone()), signer: Some(header.signer.clone()) };
             }
             Some(after) => {
-                verifier.frontier = after.frontier().map_err(|error| broken(RowFault::Unreadable(error)))?;
+                verifier.frontier = after.frontier().map_err(unreadable)?;
                 verifier.last = Last { id: after.size, ts: [0; 24], hash: hex(&after.hash) };
                 verifier.log = Some(Log { origin: header.origin.clone(), signer: header.signer.clone() });
             }
@@ -272,5 +274,5 @@ fn read_payload<T: DeserializeOwned>(payload: &str) -> Result<T, Error> {
 
 /// 64 bytes of hex that were checked to be 64.
 fn hex(text: &str) -> [u8; 64] {
-    text.as_bytes().try_into().expect("a header and the genesis hold 64 digits")
+    text.as_bytes().try_into().expect("a checked header and the genesis hold 64 digits")
 }

@@ -25,6 +25,9 @@ pub trait Entropy: Send + Sync + 'static {
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00.000Z.
+    pub const EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
+
     /// From milliseconds since 1970; `None` outside the years 0 to 9999, which have no 24-character form.
     pub fn from_millis(millis: i64) -> Option<Self> {
         jiff::Timestamp::from_millisecond(millis).ok().filter(in_range).map(Self)
@@ -35,14 +38,12 @@ impl Timestamp {
         self.0.as_millisecond()
     }
 
-    /// `self - age`, or the earliest instant there is.
+    /// `self - age`; 1970 where that has no 24-character form.
     pub fn minus(self, age: std::time::Duration) -> Self {
         let millis = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        Self::from_millis(self.as_millis().saturating_sub(millis)).unwrap_or(Self(EARLIEST))
+        Self::from_millis(self.as_millis().saturating_sub(millis)).unwrap_or(Self::EPOCH)
     }
 }
-
-const EARLIEST: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 
 fn in_range(at: &jiff::Timestamp) -> bool {
     // 0000-01-01 and 9999-12-31T23:59:59.999 in seconds.

@@ -67,6 +67,8 @@ codes! {
     StateCorrupt = "state.corrupt", 503, "a state file is damaged", "keep a copy, then restore it from a backup";
     StateNewerSchema = "state.newer_schema", 503, "the state was written by a newer release", "go back to that release; this one only reads";
     HostUnreadable = "host.unreadable", 503, "the kernel did not give this information", "see the daemon's log; /proc may be hidden from it";
+    SystemdAbsent = "systemd.absent", 503, "this machine is not run by systemd", "ask for processes or ports instead, or run it on a machine with systemd";
+    NixAbsent = "nix.absent", 503, "this machine is not NixOS", "install NixOS, or use what does not need generations";
     DaemonAbsent = "daemon.absent", 503, "the daemon does not answer on its socket", "start its unit, or osmoda up";
     DaemonUntrusted = "daemon.untrusted", 502, "the socket belongs to another user than the daemon's", "do not use it; find out who made it";
     LimitRate = "limit.rate", 429, "too many calls", "wait as long as retry_after_secs says";

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::door::{Admitted, admit_all};
 use super::rows::damaged;
 use super::sources::{Batch, Source};
-use super::{LedgerError, intents, prove, rows, sources, tree};
+use super::{LedgerError, checkpoints, intents, rows, sources, tree};
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -225,21 +225,13 @@ impl State {
             Some(last) => (last.hash, last.ts),
             None => (GENESIS.to_owned(), "1970-01-01T00:00:00.000Z".to_owned()),
         };
-        let checkpoint = match prove::newest_checkpoint(connection)? {
-            Some(size) => Some((
-                size,
-                connection
-                    .query_row("SELECT note FROM checkpoints WHERE size = ?1", [size], |row| row.get(0))?,
-            )),
-            None => None,
-        };
         Ok(Self {
             size,
             hash,
             at: ts.parse().map_err(|_| damaged())?,
             ts,
             frontier: tree::frontier(connection, size)?,
-            checkpoint,
+            checkpoint: checkpoints::newest(connection)?,
             sources: sources::load(connection)?,
             clocks: None,
         })

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use osmoda_store::{Error, Readers, Writer};
-use osmoda_tlog::checkpoint::{Checkpoint, ledger_origin};
-use osmoda_tlog::note::{Note, Signer};
+use osmoda_tlog::checkpoint::ledger_origin;
+use osmoda_tlog::note::Signer;
 use osmoda_types::api::agentd::ledger::AppendedEvent;
 use osmoda_types::health::Check;
 use osmoda_types::ledger::{LedgerCreated, NewEvent};
@@ -28,7 +28,7 @@ use super::appender::{Appender, Job, Position, Reply};
 use super::condition::{Condition, Part};
 use super::door::admit_all;
 use super::schema::SCHEMA;
-use super::{LedgerError, intents, keeper, key, prove, rows, tree};
+use super::{LedgerError, checkpoints, intents, keeper, key, rows, tree};
 
 /// The ledger of this machine. Dropping it stops the task behind it as [`close`](Self::close) does, unseen.
 pub struct Engine {
@@ -258,7 +258,7 @@ impl Shared {
         let signer = if rows::size(&connection).map_err(failed)? == 0 {
             Some(self.first_signer()?.1)
         } else {
-            trusted_signer(&mut connection, &self.key_file()).map_err(failed)?
+            trusted_signer(&mut connection, &self.key_file(), &self.checkpoints_file()).map_err(failed)?
         };
         let signs = signer.is_some();
         let (clock, position) = (Arc::clone(&self.clock), Arc::clone(&self.position));
@@ -308,32 +308,23 @@ impl Shared {
 
 /// The key in `key_file` if this ledger trusts it and still is what it signed last. A stale cache of the tree is
 /// computed again before the ledger is doubted.
-fn trusted_signer(connection: &mut Connection, key_file: &Path) -> rusqlite::Result<Option<Signer>> {
+fn trusted_signer(
+    connection: &mut Connection,
+    key_file: &Path,
+    checkpoints_file: &Path,
+) -> rusqlite::Result<Option<Signer>> {
     let Ok(created) = key::created(connection) else { return Ok(None) };
     let Ok(Some(signer)) = key::read(key_file, &created.origin) else { return Ok(None) };
-    let size = rows::size(connection)?;
-    if key::in_force(connection, size)? != *signer.verifier() {
+    if key::in_force(connection, rows::size(connection)?)? != *signer.verifier() {
         return Ok(None);
     }
-    if !holds_last_checkpoint(connection, size)? {
+    if !checkpoints::hold(connection, checkpoints_file)? {
         tree::rebuild(connection)?;
-        if !holds_last_checkpoint(connection, size)? {
+        if !checkpoints::hold(connection, checkpoints_file)? {
             return Ok(None);
         }
     }
     Ok(Some(signer))
-}
-
-fn holds_last_checkpoint(connection: &Connection, size: u64) -> rusqlite::Result<bool> {
-    let Some(signed) = prove::newest_checkpoint(connection)? else { return Ok(true) };
-    if signed > size {
-        return Ok(false);
-    }
-    let note: String =
-        connection.query_row("SELECT note FROM checkpoints WHERE size = ?1", [signed], |row| row.get(0))?;
-    let root = tree::frontier(connection, signed)?.root();
-    let checkpoint = note.parse::<Note>().and_then(|note| note.text().parse::<Checkpoint>());
-    Ok(checkpoint.is_ok_and(|checkpoint| checkpoint.size == signed && checkpoint.root == root))
 }
 
 /// Between attempts to open.

@@ -20,7 +20,7 @@ pub(super) fn follow(
         Link::Opens { call, request } => {
             transaction
                 .prepare_cached(
-                    "INSERT INTO intents (event_id, source, call, request_id) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT OR REPLACE INTO intents (event_id, source, call, request_id) VALUES (?1, ?2, ?3, ?4)",
                 )?
                 .execute((event_id, source.name(), call, request.to_string()))?;
         }

@@ -84,21 +84,22 @@ pub(super) fn page(
     let (mut searched, mut bytes) = (0, 0);
     let mut rest = span;
     loop {
-        let wanted = if text.is_some() { 1000 } else { limit - events.len() };
+        // One more than the page takes tells whether there is a next one.
+        let wanted = if text.is_some() { 1000 } else { limit - events.len() + 1 };
         let ids = merge::ids(connection, filter, rest, wanted)?;
         if ids.is_empty() {
             return Ok(Page { events, next: None });
         }
-        for id in ids {
-            let Some(row) = rows::one(connection, id)? else { continue };
+        for (at, &id) in ids.iter().enumerate() {
             rest = rest.beyond(id);
+            let Some(row) = rows::one(connection, id)? else { continue };
             searched += row.payload.len() + ROW_BYTES;
             if text.is_none_or(|text| row.payload.contains(text)) {
                 bytes += row.payload.len();
                 events.push(rows::event(row)?);
             }
             if events.len() == limit || bytes >= PAGE_BYTES || searched >= SEARCHED_BYTES {
-                let more = !merge::ids(connection, filter, rest, 1)?.is_empty();
+                let more = at + 1 < ids.len() || !merge::ids(connection, filter, rest, 1)?.is_empty();
                 return Ok(Page { events, next: more.then_some(id) });
             }
         }

@@ -5,6 +5,7 @@
 
 mod appender;
 mod audit;
+mod checkpoints;
 mod condition;
 mod door;
 mod engine;

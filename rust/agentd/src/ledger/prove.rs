@@ -6,10 +6,10 @@ use osmoda_tlog::proof::{consistency_proof, inclusion_proof};
 use osmoda_types::api::agentd::ledger::{
     EventId, EventProofIn, EventProofOut, LedgerConsistencyIn, LedgerConsistencyOut, LedgerHeadOut,
 };
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::OptionalExtension;
 
 use super::rows::{self, damaged};
-use super::{Engine, LedgerError, key, tree};
+use super::{Engine, LedgerError, checkpoints, key, tree};
 
 impl Engine {
     /// `GET /ledger/head`.
@@ -43,7 +43,10 @@ impl Engine {
             let all = rows::size(connection)?;
             let size = match input.size.map(EventId::get) {
                 Some(size) => size,
-                None => newest_checkpoint(connection)?.filter(|size| *size >= id).unwrap_or(all),
+                None => {
+                    let signed = checkpoints::newest(connection)?.map(|(size, _)| size);
+                    signed.filter(|size| *size >= id).unwrap_or(all)
+                }
             };
             if id == 0 || id > size || size > all {
                 return Ok(Err(all));
@@ -96,11 +99,6 @@ impl Engine {
         .await?
         .map_err(|size| LedgerError::NotFound { size })
     }
-}
-
-/// Size of the newest checkpoint, if one was made.
-pub(super) fn newest_checkpoint(connection: &Connection) -> rusqlite::Result<Option<u64>> {
-    connection.prepare_cached("SELECT max(size) FROM checkpoints")?.query_row([], |row| row.get(0))
 }
 
 fn encode(hashes: &[Hash]) -> Vec<String> {

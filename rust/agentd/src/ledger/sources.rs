@@ -157,7 +157,7 @@ fn remember(
     transaction
         .prepare_cached(
             "INSERT INTO appends (source, epoch, first_seq, last_seq, first_id) VALUES (?1, ?2, ?3, ?4, ?5) \
-             ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq",
+             ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq, first_id = excluded.first_id",
         )?
         .execute((name, &batch.epoch, run.0, last_seq, run.1))?;
     transaction

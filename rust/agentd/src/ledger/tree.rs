@@ -31,9 +31,10 @@ pub(super) fn frontier(connection: &Connection, size: u64) -> rusqlite::Result<F
     Frontier::load(size, |level, index| node(connection, level, index))
 }
 
+/// Keeps a completed subtree, also where the cache remembers another one from before a truncation.
 pub(super) fn store(connection: &Connection, tile: &Subtree) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO tiles (level, idx, hash) VALUES (?1, ?2, ?3)")?
+        .prepare_cached("INSERT OR REPLACE INTO tiles (level, idx, hash) VALUES (?1, ?2, ?3)")?
         .execute((tile.level, tile.index, tile.hash))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What somebody who can write the file can do, and where it is found.
 
+use agentd::ledger::LedgerError;
 use osmoda_types::api::agentd::ledger::LedgerVerifyOut;
 use osmoda_types::health::Status;
 use rusqlite::Connection;
@@ -43,6 +44,7 @@ async fn each_change_of_a_row_is_found_at_its_id() {
         ("UPDATE events SET ts = '2026-11-24T08:30:00.001Z' WHERE id = 2", 2),
         ("UPDATE events SET hash = upper(hash) WHERE id = 1500", 1500),
         ("DELETE FROM events WHERE id = 800", 800),
+        ("DELETE FROM events WHERE id = 1990", 1990),
         ("DELETE FROM events WHERE id = 1", 1),
         (
             "UPDATE events SET id = 0 WHERE id = 300; UPDATE events SET id = 300 WHERE id = 301; \
@@ -81,6 +83,18 @@ async fn a_rewritten_chain_does_not_fit_a_checkpoint_and_is_not_signed_again() {
         rewrite(root);
         root.execute("DELETE FROM checkpoints", []).unwrap();
     };
-    let (verdict, _) = verdict_after(rewrite, true).await;
-    assert_eq!(verdict.exit_code, 2, "{}", verdict.finding);
+    let (verdict, status) = verdict_after(rewrite, true).await;
+    assert_eq!((verdict.exit_code, status), (2, Status::Degraded), "{}", verdict.finding);
+}
+
+#[tokio::test]
+async fn recording_goes_on_after_a_truncation_and_nothing_of_it_is_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::at(folder.path());
+    ledger(&machine).await;
+    machine.root().execute_batch("DELETE FROM events WHERE id > 500").unwrap();
+    let engine = machine.open().await;
+    assert_eq!(engine.append(events(1000)).await.unwrap()[0].id, 501);
+    assert!(matches!(engine.checkpoint().await, Err(LedgerError::NoSigner)));
+    assert!(!engine.verify(of(json!({}))).await.unwrap().ok);
 }

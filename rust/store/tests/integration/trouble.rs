@@ -57,11 +57,15 @@ async fn a_read_only_disk_is_named_still_read_and_heals() {
     let refused = open(&path, SCHEMA).unwrap_err();
     assert!(matches!(refused, Error::Unwritable { .. }), "{refused:?}");
     assert_eq!(last_number(&open_read_only(&path).unwrap()), 1);
+    let readers = Readers::new(&path, 1);
+    assert_eq!(readers.read(|connection| Ok(last_number(connection))).await.unwrap(), 1);
     assert!(matches!(atomic_write(&ground.path().join("f"), b"x", 0o600), Err(Error::Unwritable { .. })));
 
     ground.remount("rw");
-    let given = start(&path).submit(b"x".to_vec()).await.unwrap();
+    let writer = start(&path);
+    let given = writer.submit(b"x".to_vec()).await.unwrap();
     assert!(matches!(given, Given::Number { n: 2, .. }));
+    assert_eq!(readers.read(|connection| Ok(last_number(connection))).await.unwrap(), 2);
 }
 
 #[test]

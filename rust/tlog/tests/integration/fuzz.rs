@@ -36,17 +36,16 @@ fn note() -> Note {
 
 #[test]
 fn notes() {
-    let seed = note().to_string();
+    let (original, signer, witness) = (note(), signer(1), witness(1));
+    let seed = original.to_string();
     check!().with_iterations(ITERATIONS).with_type::<Vec<(u16, u8, u8)>>().for_each(|noise| {
         let bytes = edited(&seed, noise);
         if let Ok(text) = std::str::from_utf8(&bytes)
             && let Ok(note) = text.parse::<Note>()
         {
             assert_eq!(note.to_string(), text);
-            let changed = text != seed;
-            let signed =
-                signer(1).verifier().verify(&note).is_ok() && witness(1).witness().verify(&note).is_ok();
-            assert!(!(changed && signed && note.text() != self::note().text()), "a forged note verified");
+            let verifies = signer.verifier().verify(&note).is_ok() || witness.witness().verify(&note).is_ok();
+            assert!(!verifies || note.text() == original.text(), "a forged text verified");
         }
     });
 }
@@ -66,17 +65,16 @@ fn checkpoints() {
 
 #[test]
 fn keys() {
-    let (signer, witness) = (signer(1).verifier().to_string(), witness(1).witness().to_string());
+    let seeds = [signer(1).verifier().to_string(), witness(1).witness().to_string()];
     check!().with_iterations(ITERATIONS).with_type::<(bool, Vec<(u16, u8, u8)>)>().for_each(
         |(which, noise)| {
-            let bytes = edited(if *which { &signer } else { &witness }, noise);
-            if let Ok(text) = std::str::from_utf8(&bytes) {
-                assert!(
-                    text.parse::<VerifierKey>().is_ok_and(|key| key.to_string() == text) || text != signer
-                );
-                assert!(
-                    text.parse::<WitnessKey>().is_ok_and(|key| key.to_string() == text) || text != witness
-                );
+            let bytes = edited(&seeds[usize::from(*which)], noise);
+            let Ok(text) = std::str::from_utf8(&bytes) else { return };
+            if let Ok(key) = text.parse::<VerifierKey>() {
+                assert_eq!(key.to_string(), text);
+            }
+            if let Ok(key) = text.parse::<WitnessKey>() {
+                assert_eq!(key.to_string(), text);
             }
         },
     );

@@ -1,6 +1,7 @@
 //! Every kind of tampering is found, at its place, however the ledger is cut into chunks.
 
 use osmoda_tlog::chain::Row;
+use osmoda_tlog::cosignature::Cosigner;
 use osmoda_tlog::export::{After, Line};
 use osmoda_tlog::merkle::{Frontier, leaf_hash};
 use osmoda_tlog::note::Note;
@@ -243,11 +244,13 @@ fn witnesses_count_once_each_and_only_those_given() {
     };
     let mut notes = vec![cosigned(&ledger, &[1, 2, 3])];
     ledger.fill(20);
-    notes.push(cosigned(&ledger, &[2, 9]));
+    let again = Cosigner::from_seed("again.example", &[102; 32]).unwrap(); // the key of witness 2
+    let mut note = cosigned(&ledger, &[2, 9]);
+    note.add(again.cosign(note.text(), 1_777_888_999)).unwrap();
+    notes.push(note);
     ledger.fill(SIZE);
     let key = |number| witness(number).witness().clone();
-    let renamed = osmoda_tlog::cosignature::WitnessKey::new("again.example", key(2).public()).unwrap();
-    let trust = Trust { signer: None, witnesses: vec![key(1), key(2), renamed, key(4)] };
+    let trust = Trust { signer: None, witnesses: vec![key(1), key(2), again.witness().clone(), key(4)] };
     let report = verify(&export(&ledger.rows, &notes), 7, &[], trust.clone()).unwrap();
     assert_eq!(report.to_string(), "verified to 40, witnessed to 20 by 1, the rest unwitnessed");
     let two = report.witnessed(2).unwrap();

@@ -2,10 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::health::Health;
-use crate::{Call, Code, Daemon, Empty, Endpoint, Method, Toolset, Within};
+use crate::{Call, Code, Daemon, Empty, Endpoint, Method, Timestamp, Toolset, Within};
 
 /// Every system call.
 pub const CALLS: &[Call] = &[SystemHealth::CALL, SystemQuery::CALL, SystemDiscover::CALL];
@@ -104,6 +104,9 @@ pub struct Disk {
     pub used_bytes: u64,
     /// What an unprivileged writer may still take.
     pub available_bytes: u64,
+    /// The server or device behind it does not answer; the sizes are not known then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hung: bool,
 }
 
 /// `GET /health` of agentd.
@@ -188,8 +191,181 @@ pub enum Sort {
 pub struct SystemQueryOut {
     /// The query.
     pub query: Query,
-    /// Its rows, or its one value; the shape depends on the query.
-    pub result: Value,
+    /// Its rows, or its one value.
+    pub result: QueryResult,
+}
+
+/// What each query answers, in the order of [`Query`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum QueryResult {
+    /// `processes`.
+    Processes(Vec<Process>),
+    /// `disk`.
+    Disk(Vec<Disk>),
+    /// `hostname`.
+    Hostname(Hostname),
+    /// `uptime`.
+    Uptime(Uptime),
+    /// `services`.
+    Services(Vec<Unit>),
+    /// `ports`.
+    Ports(Vec<Port>),
+    /// `connections`.
+    Connections(Vec<Connection>),
+    /// `users`.
+    Users(Vec<User>),
+    /// `mounts`.
+    Mounts(Vec<Mount>),
+    /// `generations`.
+    Generations(Vec<Generation>),
+}
+
+/// A running process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its parent's id.
+    pub ppid: u32,
+    /// Name of its program as the kernel keeps it, at most 15 bytes.
+    pub name: String,
+    /// Its command line, cut at 4 KiB; empty for kernel threads.
+    pub command: String,
+    /// Its effective user.
+    pub user: String,
+    /// The user's id.
+    pub uid: u32,
+    /// The kernel's letter: R runs, S sleeps, D waits for a device, Z is dead, T is stopped.
+    pub state: String,
+    /// Share of one core since the last sample, 1 to 20 s ago; several threads may make it more than 100.
+    pub cpu_percent: f32,
+    /// Memory it holds in RAM.
+    pub memory_bytes: u64,
+    /// Its threads.
+    pub threads: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+}
+
+/// The machine's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hostname {
+    /// As the kernel knows it.
+    pub hostname: String,
+}
+
+/// Time since boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Uptime {
+    /// Seconds the machine runs.
+    pub uptime_secs: u64,
+    /// When it was started.
+    pub booted_at: Timestamp,
+}
+
+/// A systemd unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unit {
+    /// Its name, such as `nginx.service`.
+    pub unit: String,
+    /// Whether its file was read: `loaded`, `not-found`, `masked` …
+    pub load: String,
+    /// `active`, `inactive`, `failed`, `activating` …
+    pub active: String,
+    /// The state of its kind: `running`, `exited`, `dead` …
+    pub sub: String,
+    /// Its description.
+    pub description: String,
+}
+
+/// A listening port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Port {
+    /// `tcp` or `udp`.
+    pub protocol: Protocol,
+    /// The address it listens on; `0.0.0.0` and `::` are all of them.
+    pub address: String,
+    /// Its number.
+    pub port: u16,
+    /// Who listens; null when that process is not ours to see, or lives in another namespace.
+    pub pid: Option<u32>,
+    /// Name of its program.
+    pub process: Option<String>,
+    /// The user who owns the socket.
+    pub user: String,
+}
+
+/// Kind of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// An open TCP connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Connection {
+    /// The kernel's word: `established`, `time_wait`, `close_wait` …
+    pub state: String,
+    /// Address and port here.
+    pub local: String,
+    /// Address and port there.
+    pub remote: String,
+    /// Whose it is; null as for a port.
+    pub pid: Option<u32>,
+    /// Name of its program.
+    pub process: Option<String>,
+    /// The user who owns the socket.
+    pub user: String,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct User {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub uid: u32,
+    /// Its primary group.
+    pub gid: u32,
+    /// Its home folder.
+    pub home: String,
+    /// Its shell.
+    pub shell: String,
+    /// Whether it is for the system rather than for a person (uid below 1000, or nobody).
+    pub system: bool,
+}
+
+/// A mounted file system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Mount {
+    /// Where.
+    pub mount: String,
+    /// What.
+    pub source: String,
+    /// File system type.
+    pub filesystem: String,
+    /// Whether nothing can be written there.
+    pub read_only: bool,
+}
+
+/// A NixOS generation of the system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Generation {
+    /// Its number.
+    pub generation: u64,
+    /// The system it points to.
+    pub store_path: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What the profile points to: the next boot's default.
+    pub current: bool,
+    /// What was booted.
+    pub booted: bool,
 }
 
 /// `POST /system/query`.
@@ -202,12 +378,53 @@ impl Endpoint for SystemQuery {
         .tool("system_query", Toolset::System)
         .errors(&[Code::HostUnreadable])
         .example(|| (json!({"query": "processes", "args": {"sort": "cpu", "limit": 1}}),
-            json!({"query": "processes", "result": [{"pid": 1, "name": "systemd"}]})));
+            json!({"query": "processes", "result": [{"pid": 1, "ppid": 0, "name": "systemd", "command": "/sbin/init", "user": "root",
+                "uid": 0, "state": "S", "cpu_percent": 0.1, "memory_bytes": 13_107_200, "threads": 1,
+                "started_at": "2026-11-24T08:00:00.000Z"}]})));
 }
 
 /// What runs on the machine.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct SystemDiscoverOut {}
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SystemDiscoverOut {
+    /// Programs that listen or that we know, one entry a process.
+    pub services: Vec<Discovered>,
+    /// Every listening port.
+    pub listening: Vec<Port>,
+    /// systemd's units of type service that run or failed; empty without systemd.
+    pub units: Vec<Unit>,
+    /// Whether systemd runs this machine.
+    pub systemd: bool,
+    /// Some processes could not be looked into, so some ports have no pid.
+    pub pids_hidden: bool,
+}
+
+/// A program that serves something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Discovered {
+    /// Name of the program.
+    pub name: String,
+    /// What it is: `nginx`, `postgres`, `redis`, `node`, `sshd` …, or `other`.
+    pub kind: String,
+    /// Its process.
+    pub pid: u32,
+    /// The systemd unit it belongs to.
+    pub unit: Option<String>,
+    /// Its user.
+    pub user: String,
+    /// Where it listens.
+    pub ports: Vec<PortNumber>,
+}
+
+/// Where a program listens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct PortNumber {
+    /// `tcp` or `udp`.
+    pub protocol: Protocol,
+    /// The address.
+    pub address: String,
+    /// The number.
+    pub port: u16,
+}
 
 /// `GET /system/discover`.
 pub struct SystemDiscover;
@@ -222,5 +439,8 @@ impl Endpoint for SystemDiscover {
     )
     .tool("system_discover", Toolset::System)
     .errors(&[Code::HostUnreadable])
-    .example(|| (json!({}), json!({})));
+    .example(|| (json!({}), json!({"services": [{"name": "nginx", "kind": "nginx", "pid": 812, "unit": "nginx.service", "user": "nginx",
+                "ports": [{"protocol": "tcp", "address": "0.0.0.0", "port": 80}]}],
+            "listening": [{"protocol": "tcp", "address": "0.0.0.0", "port": 80, "pid": 812, "process": "nginx", "user": "root"}],
+            "units": [], "systemd": true, "pids_hidden": false})));
 }
