@@ -1,11 +1,9 @@
 //! How agentctl ends: exit codes, and errors in words for people or as a problem for programs.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use osmoda_client::CallError;
-use osmoda_types::{Code, Daemon, Problem};
 
 /// What a verb comes to.
 pub(crate) type Outcome = anyhow::Result<Exit>;
@@ -51,10 +49,10 @@ pub(crate) fn report(error: &anyhow::Error, json: bool) -> Exit {
         None if error.is::<Misuse>() => Exit::Usage,
         None => Exit::Failed,
     };
-    let text = match (call.and_then(problem_of), call) {
-        (Some(problem), _) if json => serde_json::to_string(&problem).expect("a problem is plain data"),
-        (_, Some(call)) => in_words(call),
-        (_, None) => format!("{error:#}"),
+    let text = match call {
+        Some(call) if json => serde_json::to_string(&call.problem()).expect("a problem is plain data"),
+        Some(call) => in_words(call),
+        None => format!("{error:#}"),
     };
     let name = if json && call.is_some() { "" } else { "agentctl: " };
     let _ = writeln!(io::stderr(), "{name}{text}");
@@ -75,12 +73,12 @@ pub(crate) fn exit_of(error: &CallError) -> Exit {
 /// The error, and below it what to do.
 pub(crate) fn in_words(error: &CallError) -> String {
     match error {
-        CallError::Absent { source, .. } => format!("{error}: {source}\n  {}", remedy(error)),
+        CallError::Absent { source, .. } => format!("{error}: {source}\n  {}", error.remedy()),
         CallError::Problem(problem) => match &problem.instance {
             Some(request) => format!("{problem}\n  request {request}"),
             None => problem.to_string(),
         },
-        other => format!("{:#}\n  {}", chain(other), remedy(other)),
+        other => format!("{:#}\n  {}", chain(other), other.remedy()),
     }
 }
 
@@ -90,62 +88,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// What to do about a call that got no answer.
-pub(crate) fn remedy(error: &CallError) -> String {
-    match error {
-        CallError::Absent { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-            "you may not open the socket: run it as root, or join the group osmoda".into()
-        }
-        CallError::Absent { daemon, socket, .. } => {
-            format!("start it: {}", start_command(*daemon, socket.parent().unwrap_or(Path::new("."))))
-        }
-        CallError::Untrusted { .. } => Code::DaemonUntrusted.next_step().into(),
-        CallError::Problem(problem) => problem.next_step.clone(),
-        CallError::Silent { .. } => "look at the daemon's log; it may hang".into(),
-        CallError::Broken { .. } => "the daemon may have stopped or be restarting: agentctl status".into(),
-        CallError::Garbage { .. } => {
-            "agentctl and the daemon may be of different releases: agentctl status".into()
-        }
-    }
-}
-
-/// How a daemon is started where its sockets are.
-fn start_command(daemon: Daemon, run_dir: &Path) -> String {
-    let systemd = Path::new("/run/systemd/system").is_dir();
-    match run_dir.parent() {
-        _ if run_dir == Path::new("/run/osmoda") && systemd => format!("systemctl start {}", daemon.user()),
-        _ if run_dir == Path::new("/run/osmoda") => "osmoda up --system".into(),
-        Some(dir) if run_dir.ends_with("run") && dir != Path::new("") => {
-            format!("osmoda up --dir {}", dir.display())
-        }
-        _ => "osmoda up".into(),
-    }
-}
-
-/// One shape for programs, whoever noticed.
-fn problem_of(error: &CallError) -> Option<Problem> {
-    match error {
-        CallError::Problem(problem) => Some((**problem).clone()),
-        CallError::Absent { source, .. } => {
-            let problem = Problem::new(Code::DaemonAbsent).detail(format!("{error}: {source}"));
-            Some(problem.next_step(remedy(error)))
-        }
-        CallError::Untrusted { .. } => Some(Problem::new(Code::DaemonUntrusted).detail(error.to_string())),
-        _ => Some(Problem::new(Code::DaemonAbsent).detail(chain(error)).next_step(remedy(error))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use osmoda_types::{Code, Daemon};
 
-    #[test]
-    fn the_way_to_start_a_daemon_fits_where_its_socket_is() {
-        let start = |dir: &str| start_command(Daemon::Agentd, Path::new(dir));
-        assert_eq!(start("/home/ann/.osmoda/run"), "osmoda up --dir /home/ann/.osmoda");
-        assert_eq!(start("/tmp/sockets"), "osmoda up");
-        assert!(["systemctl start osmoda-agentd", "osmoda up --system"].contains(&&*start("/run/osmoda")));
-    }
+    use super::*;
 
     #[test]
     fn a_socket_that_may_not_be_opened_is_a_denial_not_an_absence() {

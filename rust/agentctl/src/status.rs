@@ -69,7 +69,7 @@ impl Asked {
             Ok(health) => object["health"] = json!(health),
             Err(error) => {
                 object["error"] = error.to_string().into();
-                object["remedy"] = exit::remedy(error).into();
+                object["remedy"] = error.remedy().into();
             }
         }
         object

@@ -72,6 +72,7 @@ codes! {
     DaemonAbsent = "daemon.absent", 503, "the daemon does not answer on its socket", "start its unit, or osmoda up";
     DaemonUntrusted = "daemon.untrusted", 502, "the socket belongs to another user than the daemon's", "do not use it; find out who made it";
     LimitRate = "limit.rate", 429, "too many calls", "wait as long as retry_after_secs says";
+    LimitSize = "limit.size", 413, "the answer is larger than can be given at once", "ask for less: a smaller limit, a filter, a part";
     LimitBusy = "limit.busy", 503, "the daemon serves as many connections as it may", "try again in a moment";
     InternalPanic = "internal.panic", 500, "a defect stopped the call", "report it with the request id; the daemon goes on";
     InternalBug = "internal.bug", 500, "a defect: the daemon broke one of its own rules", "report it with the request id";
