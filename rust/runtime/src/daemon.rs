@@ -1,5 +1,6 @@
 //! A daemon's life: arguments, configuration, bind, READY, serve, SIGTERM, drain, exit code.
 
+use std::convert::Infallible;
 use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use osmoda_types::{Clock, Daemon, Entropy};
 use rustix::fs::{FlockOperation, flock};
 use sd_notify::NotifyState;
 use serde::de::DeserializeOwned;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
@@ -197,13 +198,15 @@ where
         let (shutdown, own_dir) = (setup.shutdown.clone(), setup.state_dir.clone());
         let bound = bind(setup).await?;
         let common = hot.common.clone();
+        // Before READY: whoever is told that we serve may tell us to stop.
+        let signals =
+            Signals::listen().map_err(|source| StartError::System { what: "signal handlers", source })?;
         let listener = Listener::bind(&socket, &common.socket)?;
-        let signals = tokio::select! {
-            signals = until_told(hot, &shutdown) => signals,
-            taken = keep_trying_to_own(lock, &args.state_dir, &own_dir, daemon) => return Err(taken),
+        tokio::select! {
+            never = signals.obey(hot, &shutdown) => match never {},
+            taken = keep_trying_to_own(lock, &args.state_dir, &own_dir, daemon) => Err(taken),
             () = serve(bound, listener, &socket, &common, &shutdown) => Ok(()),
-        };
-        signals.map_err(|source| StartError::System { what: "signal handlers", source })
+        }
     });
     // A blocking read that hangs (a dead disk, a lost mount) must not keep a stopped daemon alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -257,15 +260,29 @@ struct Hot {
     logging: Logging,
 }
 
-/// SIGTERM and SIGINT stop, SIGHUP re-reads. Never returns unless the handlers cannot be set.
-async fn until_told(mut hot: Hot, shutdown: &CancellationToken) -> std::io::Result<()> {
-    let (mut term, mut int, mut hup) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-    loop {
-        tokio::select! {
-            _ = term.recv() => stop(shutdown),
-            _ = int.recv() => stop(shutdown),
-            _ = hup.recv() => hot.reload(),
+/// SIGTERM and SIGINT stop, SIGHUP re-reads.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn obey(mut self, mut hot: Hot, shutdown: &CancellationToken) -> Infallible {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => stop(shutdown),
+                _ = self.interrupt.recv() => stop(shutdown),
+                _ = self.hangup.recv() => hot.reload(),
+            }
         }
     }
 }

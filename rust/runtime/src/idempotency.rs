@@ -76,6 +76,11 @@ impl Idempotency {
         taken.map_err(|error| crate::problem::of_store(&error))?
     }
 
+    /// Nobody knows what became of the call: repeating it is answered so, as after a crash.
+    pub(crate) async fn lose(&self, slot: Slot) -> Result<(), Error> {
+        self.db.write(move |tx| orphan(tx, &slot)).await
+    }
+
     /// Keeps the answer. A 202 or 5xx is not kept: the call may be made again.
     pub(crate) async fn finish(&self, slot: Slot, status: StatusCode, body: String) -> Result<(), Error> {
         let keep = status != StatusCode::ACCEPTED && !status.is_server_error();
@@ -113,6 +118,14 @@ fn answer(tx: &Transaction<'_>, slot: &Slot, status: StatusCode, body: &str) -> 
     tx.execute(
         "UPDATE idempotency SET status = ?5, body = ?6 WHERE principal = ?1 AND method = ?2 AND path = ?3 AND key = ?4",
         params![slot.principal, slot.method, slot.path, slot.key, status.as_u16(), body],
+    )?;
+    Ok(())
+}
+
+fn orphan(tx: &Transaction<'_>, slot: &Slot) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE idempotency SET run = '' WHERE principal = ?1 AND method = ?2 AND path = ?3 AND key = ?4",
+        params![slot.principal, slot.method, slot.path, slot.key],
     )?;
     Ok(())
 }
@@ -169,5 +182,7 @@ mod tests {
         assert_eq!(calls.begin(slot("a")).await.unwrap(), Begin::Run);
         calls.finish(slot("a"), StatusCode::SERVICE_UNAVAILABLE, String::new()).await.unwrap();
         assert_eq!(calls.begin(slot("a")).await.unwrap(), Begin::Run);
+        calls.lose(slot("a")).await.unwrap();
+        assert_eq!(calls.begin(slot("a")).await.unwrap_err().code, Code::OutcomeUnknown);
     }
 }

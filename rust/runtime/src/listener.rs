@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,11 @@ use tokio::net::UnixListener;
 
 use crate::config::{Socket, socket_mode};
 
-/// A listening socket; the path is removed on drop if it was made here.
+/// A listening socket; the path is removed on drop if it was made here and is still this socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) socket: UnixListener,
-    made: Option<PathBuf>,
+    made: Option<(PathBuf, (u64, u64))>,
 }
 
 /// Why there is no socket.
@@ -71,16 +71,23 @@ impl Listener {
         fs::set_permissions(&fresh, Permissions::from_mode(mode))
             .and_then(|()| fs::rename(&fresh, path))
             .map_err(failed)?;
-        Ok(Self { socket, made: Some(path.to_owned()) })
+        Ok(Self { socket, made: identity(path).map(|identity| (path.to_owned(), identity)) })
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Some(path) = &self.made {
+        if let Some((path, own)) = &self.made
+            && identity(path) == Some(*own)
+        {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Device and inode: which file a path names right now.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// Removes a socket nobody answers on.

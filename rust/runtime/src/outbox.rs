@@ -159,6 +159,8 @@ impl Outbox {
         mut events: Vec<NewEvent>,
         urgency: Urgency,
     ) -> Result<Vec<AppendedEvent>, Problem> {
+        // Somebody waits for agentd: look again now, it may be back.
+        self.wake.notify_one();
         if self.pending.load(Ordering::Relaxed) >= urgency.room() {
             return Err(Code::LedgerUnavailable.into());
         }
@@ -172,7 +174,6 @@ impl Outbox {
         self.db.write(move |tx| insert(tx, &rows, now)).await.map_err(|error| problem::of_store(&error))?;
         chain.advance(&batch);
         self.pending.fetch_add(count, Ordering::Relaxed);
-        self.wake.notify_one();
         Ok(Vec::new())
     }
 
@@ -259,7 +260,7 @@ impl Outbox {
             let waits = unresolved || self.pending.load(Ordering::Relaxed) > 0;
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = self.wake.notified(), if !waits => {}
+                () = self.wake.notified() => {}
                 () = tokio::time::sleep(pause), if waits => {}
             }
             let delivered = self.deliver_rows().await;

@@ -225,18 +225,21 @@ async fn effect(route: &Route, kit: &Arc<Kit>, asked: Asked, act: Act) -> Result
         return Ok(replay(status, body));
     }
     let answered = recorded(route, kit, asked, args_digest, act).await;
-    let (status, body) = match &answered {
-        Ok(body) => (StatusCode::OK, body.clone()),
-        Err(problem) => {
-            let status = StatusCode::from_u16(problem.status).expect("codes carry valid statuses");
-            (status, serde_json::to_vec(problem).expect("a Problem is plain data"))
+    if let Some(slot) = slot {
+        let kept = match &answered {
+            Ok(body) => {
+                kit.idempotency.finish(slot, StatusCode::OK, String::from_utf8_lossy(body).into_owned()).await
+            }
+            Err(problem) if is_unknown(problem) => kit.idempotency.lose(slot).await,
+            Err(problem) => {
+                let status = StatusCode::from_u16(problem.status).expect("codes carry valid statuses");
+                let body = serde_json::to_string(problem).expect("a Problem is plain data");
+                kit.idempotency.finish(slot, status, body).await
+            }
+        };
+        if let Err(error) = kept {
+            tracing::warn!(error = %problem::chain(&error), "an answer could not be kept for its Idempotency-Key");
         }
-    };
-    if let Some(slot) = slot
-        && let Err(error) =
-            kit.idempotency.finish(slot, status, String::from_utf8_lossy(&body).into_owned()).await
-    {
-        tracing::warn!(error = %problem::chain(&error), "an answer could not be kept for its Idempotency-Key");
     }
     answered.map(|body| respond(Reply::Json(body)))
 }
@@ -279,9 +282,7 @@ async fn recorded(
     };
     let (result, code) = match &answered {
         Ok(_) => (CallResult::Ok, None),
-        Err(problem) if matches!(problem.code, Code::OutcomeUnknown | Code::InternalPanic) => {
-            (CallResult::Unknown, Some(problem.code))
-        }
+        Err(problem) if is_unknown(problem) => (CallResult::Unknown, Some(problem.code)),
         Err(problem) => (CallResult::Failed, Some(problem.code)),
     };
     let outcome = Outcome {
@@ -338,6 +339,11 @@ async fn perform(
     };
     let facts = std::mem::take(&mut *facts.lock().expect("nothing panics while it holds this lock"));
     (reply, facts)
+}
+
+/// Whether the effect may or may not have taken place.
+fn is_unknown(problem: &Problem) -> bool {
+    matches!(problem.code, Code::OutcomeUnknown | Code::InternalPanic)
 }
 
 fn respond(reply: Reply) -> Response {

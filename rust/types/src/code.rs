@@ -52,6 +52,7 @@ codes! {
     RequestType = "request.type", 415, "the body is not application/json", "send Content-Type: application/json";
     RequestField = "request.field", 422, "a field is missing, unknown or has a wrong value", "correct the fields named in errors; GET /openapi.json has the shapes";
     AuthRing = "auth.ring", 403, "this caller may not make this call", "an operator or the named daemon can; agentctl status shows who you are";
+    AuthToken = "auth.token", 401, "the token is missing or wrong", "send Authorization: Bearer with the token the server was given";
     IdempotencyKey = "idempotency.key", 400, "the Idempotency-Key is malformed", "send 8 to 128 printable ASCII characters";
     IdempotencyMismatch = "idempotency.mismatch", 422, "the Idempotency-Key was used for another call", "make a new key for a new call";
     IdempotencyBusy = "idempotency.busy", 409, "the call with this Idempotency-Key is still running", "repeat it with the same key in a moment";

@@ -47,11 +47,12 @@ fn a_flipped_byte_a_missing_row_and_a_swapped_pair_are_found_at_their_id() {
     let good = exported(&mut ground);
     verify(&ground, &good, &[]).expect(0);
     // Line 0 is the header, so line N is event N.
-    let changes: [(&str, fn(&mut Vec<String>)); 6] = [
+    type Change = fn(&mut Vec<String>);
+    let changes: [(&str, Change); 6] = [
         ("broken at 5", |lines| lines[5] = lines[5].replace("number\\\":", "number\\\":1")),
         ("broken at 4", |lines| drop(lines.remove(4))),
         ("broken at 6", |lines| lines.swap(6, 7)),
-        ("broken at 3", |lines| lines[3].insert_str(0, "x")),
+        ("broken at 3", |lines| lines[3].insert(0, 'x')),
         ("broken at 2", |lines| lines.insert(2, lines[1].clone())),
         ("broken at 7", |lines| lines[7] = "x".repeat(1 << 20)),
     ];

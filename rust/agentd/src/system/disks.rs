@@ -27,7 +27,7 @@ pub(super) fn mounts() -> Result<Vec<Mount>, HostError> {
 /// What holds data: each device, pool or server once, at its shortest mount.
 pub(super) async fn disks(shared: &Arc<Shared>) -> Result<Vec<Disk>, HostError> {
     let mut infos = mount_table()?;
-    infos.retain(|info| holds_data(info));
+    infos.retain(holds_data);
     infos.sort_by_key(|info| info.mount_point.as_os_str().len());
     let mut seen = HashSet::new();
     infos.retain(|info| seen.insert(info.majmin.clone()));
