@@ -464,7 +464,9 @@ fn schema<T: JsonSchema>(settings: SchemaSettings) -> Schema {
 
 /// Rust's widths are no formats of JSON Schema; validators warn of each.
 fn standard_format(schema: &mut Schema) {
-    let width = |format: &str| format.trim_start_matches('u').starts_with("int") || matches!(format, "float" | "double");
+    let width = |format: &str| {
+        format.trim_start_matches('u').starts_with("int") || matches!(format, "float" | "double")
+    };
     if schema.get("format").and_then(Value::as_str).is_some_and(width) {
         schema.remove("format");
     }
