@@ -9,11 +9,12 @@ use http::header;
 use osmoda_runtime::{Bound, Context, Recorder, Service, Setup, StartError, Urgency};
 use osmoda_types::api::agentd::ledger::{
     AppendedEvent, EventProof, EventsAppend, EventsLog, EventsLogIn, EventsSource, EventsStream,
-    LedgerCheckpoint, LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify,
+    LedgerCheckpoint, LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify, NotifySend, NotifySendIn,
+    NotifySendOut,
 };
 use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
-use osmoda_types::ledger::NewEvent;
-use osmoda_types::{Daemon, Empty, Problem};
+use osmoda_types::ledger::{Alert, NewEvent, Severity};
+use osmoda_types::{Daemon, Empty, Problem, Text};
 
 use crate::identity::machine_id;
 use crate::ledger::{self, Engine};
@@ -60,6 +61,7 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
         .on::<EventsAppend, _, _>(|agentd, context, input| async move {
             Ok(agentd.ledger.absorb(&context.principal, input).await?)
         })
+        .on::<NotifySend, _, _>(notify_send)
         .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) });
     let closing = ledger.clone();
     Bound::new(&setup, service, Arc::new(Own(ledger)), async move { closing.close().await })
@@ -81,6 +83,24 @@ async fn events_log(agentd: Arc<Agentd>, context: Context, input: EventsLogIn) -
     } else {
         Ok(axum::Json(page).into_response())
     }
+}
+
+/// The alert and the outcome of the call that raised it are one commit.
+async fn notify_send(
+    _: Arc<Agentd>,
+    context: Context,
+    input: NotifySendIn,
+) -> Result<NotifySendOut, Problem> {
+    let alert = Alert {
+        v: 1,
+        source: context.principal.actor.to_string(),
+        severity: input.severity.unwrap_or(Severity::Info),
+        title: input.title.into_inner(),
+        detail: input.detail.map(Text::into_inner).unwrap_or_default(),
+        links: input.links.into_iter().map(Text::into_inner).collect(),
+    };
+    context.fact("agentd.alert.raised", &alert);
+    Ok(NotifySendOut { channels: vec!["ledger".into()] })
 }
 
 /// agentd records into its own ledger: it is there or nothing is.

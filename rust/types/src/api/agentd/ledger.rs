@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::ledger::{Event, MAX_BATCH, NewEvent};
+use crate::ledger::{Event, MAX_BATCH, NewEvent, Severity};
 use crate::{
-    Call, Code, Daemon, Empty, Endpoint, Limit, Method, RequestId, Since, Text, Timestamp, Toolset, Within,
+    Call, Code, Daemon, Effect, Empty, Endpoint, Limit, Method, RequestId, Since, Text, Timestamp, Toolset,
+    Undo, Within,
 };
 
 /// Every ledger call.
@@ -21,7 +22,56 @@ pub const CALLS: &[Call] = &[
     LedgerExport::CALL,
     EventsAppend::CALL,
     EventsSource::CALL,
+    NotifySend::CALL,
 ];
+
+/// What somebody should know.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotifySendIn {
+    /// One line.
+    pub title: Text<200>,
+    /// What happened.
+    #[serde(default)]
+    pub detail: Option<Text<4000>>,
+    /// How bad it is; `info` unless told.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// Ids or events to look at.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub links: Vec<Text<200>>,
+}
+
+/// Where the alert went.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NotifySendOut {
+    /// `ledger`: it stands there as `agentd.alert.raised`.
+    pub channels: Vec<String>,
+}
+
+/// `POST /notify`.
+pub struct NotifySend;
+impl Endpoint for NotifySend {
+    type In = NotifySendIn;
+    type Out = NotifySendOut;
+    const CALL: Call = Call::effect::<Self>(
+        Effect::Change,
+        Undo::Never,
+        Daemon::Agentd,
+        Method::Post,
+        "/notify",
+        "Tell the people who answer for this machine. The alert stands in the ledger, where event_log and agentctl events show it.",
+    )
+    .tool("notify_send", Toolset::System)
+    .callers(Daemon::ALL)
+    .example(|| {
+        (
+            json!({"title": "Disk at 91 %", "severity": "warning", "detail": "/srv grew by 20 GB since Monday"}),
+            json!({"channels": ["ledger"]}),
+        )
+    });
+}
 
 /// Which events to list. Newest first, unless `after_id` asks for what follows an event.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
