@@ -37,7 +37,7 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
     };
     let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
-    let state = Arc::new(Agentd { machine: Machine::start(setup.clock.clone()), ledger: ledger.clone() });
+    let state = Arc::new(Agentd { machine: Machine::start().await, ledger: ledger.clone() });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
@@ -69,7 +69,7 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
 
 async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<SystemHealthOut, Problem> {
     let daemon = context.health(vec![agentd.ledger.check()]);
-    let machine = agentd.machine.health(daemon.uptime_secs).await?;
+    let machine = agentd.machine.health(daemon.uptime_secs)?;
     Ok(SystemHealthOut { daemon, machine })
 }
 
@@ -97,7 +97,7 @@ async fn notify_send(
         severity: input.severity.unwrap_or(Severity::Info),
         title: input.title.into_inner(),
         detail: input.detail.map(Text::into_inner).unwrap_or_default(),
-        links: input.links.into_iter().map(Text::into_inner).collect(),
+        links: input.links.into_inner().into_iter().map(Text::into_inner).collect(),
     };
     context.fact("agentd.alert.raised", &alert);
     Ok(NotifySendOut { channels: vec!["ledger".into()] })

@@ -15,8 +15,8 @@ pub(crate) struct Args {
     /// Serve streamable HTTP here instead of stdio: unix:PATH, or a loopback address with --token-file.
     #[arg(long, value_name = "unix:PATH|127.0.0.1:PORT", value_parser = Address::from_str)]
     pub(crate) http: Option<Address>,
-    /// File with the bearer token that clients on a loopback address must send.
-    #[arg(long, value_name = "FILE")]
+    /// File with the bearer token that HTTP clients must send; a loopback address needs one.
+    #[arg(long, value_name = "FILE", requires = "http")]
     pub(crate) token_file: Option<PathBuf>,
     /// Offer only these toolsets.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = toolset)]
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LABEL", default_value = "main", value_parser = agent)]
     pub(crate) actor: Actor,
     /// The conversation that calls belong to in the ledger; a new one for each start unless told.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = session)]
     pub(crate) session: Option<String>,
     /// Where the daemons' sockets are.
     #[arg(long, value_name = "DIR")]
@@ -59,6 +59,12 @@ fn toolset(name: &str) -> Result<Toolset, String> {
 
 fn agent(label: &str) -> Result<Actor, String> {
     format!("agent:{label}").parse().map_err(|error: osmoda_types::ActorError| error.to_string())
+}
+
+/// What a daemon takes as a session; it would refuse every call for another one.
+fn session(label: &str) -> Result<String, &'static str> {
+    let fits = (1..=128).contains(&label.len()) && label.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if fits { Ok(label.to_owned()) } else { Err("not 1 to 128 printable ASCII characters") }
 }
 
 /// Where HTTP is served.

@@ -1,6 +1,6 @@
 //! One tool call: arguments checked, sent to the daemon, answer bounded.
 
-use osmoda_client::{CallError, Client};
+use osmoda_client::{CallError, Client, StreamError};
 use osmoda_types::{Code, Problem};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Map, Value, json};
@@ -12,6 +12,8 @@ use crate::toolbox::Offered;
 const TEXT_BYTES: usize = 1024 * 1024;
 /// Largest answer that is passed on.
 const ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// Most that is collected from a stream: so much that its text is never cut.
+const STREAM_BYTES: usize = TEXT_BYTES * 3 / 4;
 
 /// Makes the call; whatever goes wrong is a result that a model can read.
 pub(crate) async fn call(
@@ -32,56 +34,64 @@ async fn perform(
     arguments: &Map<String, Value>,
     progress: Progress,
 ) -> Result<Value, Box<Problem>> {
-    tool.check(arguments)?;
+    tool.arguments.check(&tool.definition.name, arguments)?;
     let client = client.clone().mark("x-osmoda-tool", &tool.definition.name);
     let answered = if tool.call.stream {
-        follow(&client, tool, arguments, progress).await
+        follow(&client, tool, arguments.clone(), progress).await
     } else {
         client.call(tool.call, arguments).await
     };
     answered.map_err(|error| Box::new(error.problem()))
 }
 
-/// Collects a stream until it ends by itself, telling each item as it comes.
+/// Collects a stream until it ends by itself, passing on each item as it comes. `truncated` says that there is more
+/// than what was collected.
 async fn follow(
     client: &Client,
     tool: &Offered,
-    arguments: &Map<String, Value>,
+    mut arguments: Map<String, Value>,
     mut progress: Progress,
 ) -> Result<Value, CallError> {
-    let broken = |error: osmoda_client::StreamError| CallError::Garbage {
-        daemon: tool.call.daemon,
-        what: error.to_string(),
-    };
-    let mut events = client.events(tool.call, arguments, None).await?;
+    if let Some(secs) =
+        tool.default_wait_secs().filter(|_| arguments.get("wait_secs").is_none_or(Value::is_null))
+    {
+        arguments.insert("wait_secs".into(), secs.into());
+    }
+    let garbage = |what| CallError::Garbage { daemon: tool.call.daemon, what };
+    let broken = |error: StreamError| garbage(error.to_string());
+    let mut events = client.events(tool.call, &arguments, None).await?;
     let (mut items, mut bytes) = (Vec::new(), 0);
     while let Some(event) = events.next().await.map_err(broken)? {
-        if event.event == "end" {
-            break;
+        match event.event.as_str() {
+            "end" => return Ok(json!({"items": items})),
+            "gap" | "lagged" => break,
+            _ => {}
         }
-        progress.item(&event.event).await;
         bytes += event.data.len();
-        if bytes > ANSWER_BYTES {
+        if bytes > STREAM_BYTES {
             break;
         }
-        items.push(serde_json::from_str(&event.data).unwrap_or(Value::String(event.data)));
+        let item: Value = serde_json::from_str(&event.data).map_err(|error| garbage(error.to_string()))?;
+        items.push(item);
+        progress.item(event.data).await;
     }
-    Ok(json!({"items": items}))
+    Ok(json!({"items": items, "truncated": true}))
 }
 
-fn success(answer: Value) -> CallToolResult {
+/// The answer as data, and as text for models that read nothing else.
+pub(crate) fn success(answer: Value) -> CallToolResult {
     let mut text = answer.to_string();
-    if text.len() > ANSWER_BYTES {
-        let detail = format!("{} bytes, the most is {ANSWER_BYTES}", text.len());
+    let whole = text.len();
+    if whole > ANSWER_BYTES {
+        let detail = format!("{whole} bytes, the most is {ANSWER_BYTES}");
         return failure(&Problem::new(Code::LimitSize).detail(detail));
     }
-    if text.len() > TEXT_BYTES {
-        let whole = text.len();
+    if whole > TEXT_BYTES {
         text.truncate(text.floor_char_boundary(TEXT_BYTES));
         text.push_str(&format!("\n[cut here: {TEXT_BYTES} of {whole} bytes; ask for less]"));
     }
-    let mut result = CallToolResult::structured(answer);
-    result.content = vec![ContentBlock::text(text)];
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = Some(answer);
     result
 }
 

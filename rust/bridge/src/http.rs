@@ -1,9 +1,10 @@
 //! Streamable HTTP, on a Unix socket or on loopback with a token.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use axum::Router;
@@ -16,14 +17,17 @@ use osmoda_types::{Code, Problem};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use subtle::ConstantTimeEq;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Address;
 use crate::server::Bridge;
+use crate::socket;
 
 /// Largest request.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
+/// How long a stopped server waits for its clients.
+const DRAIN: Duration = Duration::from_secs(2);
 /// A token that can be guessed is none.
 const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 16..=1024;
 
@@ -44,43 +48,46 @@ pub(crate) async fn serve(
         Arc::new(LocalSessionManager::default()),
         config,
     );
-    let router = Router::new().nest_service("/mcp", mcp);
-    let stopped = stop.cancelled_owned();
+    let mut router = Router::new().nest_service("/mcp", mcp);
+    if let Some(file) = token_file {
+        let token: Arc<str> = token(file)?.into();
+        router = router.layer(from_fn_with_state(token, admit));
+    }
     match address {
         Address::Unix(path) => {
-            let listener = listen(path)?;
+            let (listener, _made) = socket::listen(path)?;
             tracing::info!(path = %path.display(), "ready");
-            let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
-            let _ = fs::remove_file(path);
-            Ok(served?)
+            let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+            in_time(served.into_future(), stop).await
+        }
+        Address::Loopback(_) if token_file.is_none() => {
+            bail!(
+                "every user of the machine reaches a loopback address: give --token-file, or serve unix:PATH"
+            )
         }
         Address::Loopback(address) => {
-            let Some(file) = token_file else {
-                bail!(
-                    "every user of the machine reaches a loopback address: give --token-file, or serve unix:PATH"
-                );
-            };
-            let token: Arc<str> = token(file)?.into();
-            let router = router.layer(from_fn_with_state(token, admit));
             let listener =
                 TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
             tracing::info!(address = %listener.local_addr()?, "ready");
-            Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
+            let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+            in_time(served.into_future(), stop).await
         }
     }
 }
 
-/// A socket for this user alone; one that nobody answers on is replaced.
-fn listen(path: &Path) -> anyhow::Result<UnixListener> {
-    if std::os::unix::net::UnixStream::connect(path)
-        .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
-    {
-        fs::remove_file(path).with_context(|| format!("cannot replace {}", path.display()))?;
+/// A stopped server waits for its connections, but a client that keeps one open does not keep it alive.
+async fn in_time(
+    served: impl Future<Output = io::Result<()>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = served => Ok(ended?),
+        () = late => Ok(()),
     }
-    let listener =
-        UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
 
 fn token(file: &Path) -> anyhow::Result<String> {
@@ -97,22 +104,21 @@ fn token(file: &Path) -> anyhow::Result<String> {
 
 /// Lets through who knows the token; the comparison takes as long for a near miss as for nonsense.
 async fn admit(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
-    let given = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
     if given.is_some_and(|given| bool::from(given.ct_eq(token.as_bytes()))) {
         return next.run(request).await;
     }
-    let problem = Problem { status: 401, ..Problem::new(Code::AuthRing) };
-    let problem = problem
-        .detail("no or a wrong bearer token")
-        .next_step("send Authorization: Bearer and the token of --token-file");
-    let body = serde_json::to_vec(&problem).expect("a problem is plain data");
+    let body = serde_json::to_vec(&Problem::new(Code::AuthToken)).expect("a problem is plain data");
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
     headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
     response
+}
+
+/// The token after the scheme, whose case does not matter (RFC 9110, 11.1).
+fn bearer(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = authorization.split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }

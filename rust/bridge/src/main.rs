@@ -3,11 +3,15 @@
 //! It holds no state: each tool call is one HTTP request on a daemon's socket.
 
 mod args;
+mod arguments;
 mod call;
 mod http;
+mod meta;
 mod progress;
 mod search;
 mod server;
+mod socket;
+mod stop;
 mod toolbox;
 
 use std::io::Write;
@@ -15,22 +19,23 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rmcp::ServiceExt;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
 use crate::server::Bridge;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args = Args::parse();
     if args.version {
         let _ = writeln!(std::io::stdout(), "{}", args.version_text());
         return ExitCode::SUCCESS;
     }
-    let filter = std::env::var("OSMODA_LOG").unwrap_or_else(|_| "warn".into());
+    let filter = std::env::var("OSMODA_LOG").unwrap_or_else(|_| "warn,osmoda_bridge=info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
-    match run(&args).await {
+    let runtime = tokio::runtime::Runtime::new().expect("a process may have threads and an epoll");
+    let ended = runtime.block_on(run(&args));
+    // A read of a stdin that is no pipe cannot be cancelled, and nobody waits for it.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "osmoda-bridge: {error:#}");
@@ -40,27 +45,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
+    let stop = stop::when_told()?;
     let bridge = Bridge::new(args);
-    let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let told = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        told.cancel();
-    });
-    match &args.http {
-        Some(address) => http::serve(bridge, address, args.token_file.as_deref(), stop).await,
-        None => {
-            // A client that leaves before it has introduced itself is no failure.
-            match bridge.serve_with_ct(rmcp::transport::stdio(), stop.clone()).await {
-                Ok(running) => drop(running.waiting().await),
-                Err(error) => tracing::info!(%error, "no session"),
-            }
-            Ok(())
-        }
+    if let Some(address) = &args.http {
+        return http::serve(bridge, address, args.token_file.as_deref(), stop).await;
     }
+    // A client that leaves before it has introduced itself is no failure.
+    match bridge.serve_with_ct(rmcp::transport::stdio_pipes(), stop).await {
+        Ok(running) => drop(running.waiting().await),
+        Err(error) => tracing::info!(%error, "no session"),
+    }
+    Ok(())
 }

@@ -16,11 +16,11 @@ impl Progress {
         Self { to: token.map(|token| (context.peer.clone(), token)), count: 0 }
     }
 
-    /// One more item has come.
-    pub(crate) async fn item(&mut self, what: &str) {
+    /// One more item has come: its JSON is the message.
+    pub(crate) async fn item(&mut self, json: String) {
         self.count += 1;
         let Some((peer, token)) = &self.to else { return };
-        let note = ProgressNotificationParam::new(token.clone(), f64::from(self.count)).with_message(what);
+        let note = ProgressNotificationParam::new(token.clone(), f64::from(self.count)).with_message(json);
         // A client that went away gets no answer either.
         let _ = peer.notify_progress(note).await;
     }

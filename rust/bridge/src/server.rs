@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use osmoda_client::{Client, find_run_dir};
 use osmoda_types::{Clock, Code, Entropy, Problem, SessionId, Timestamp};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
@@ -14,22 +14,29 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Map, Value};
 
 use crate::args::Args;
-use crate::call::{call, failure};
+use crate::call::{call, failure, success};
+use crate::meta::{CALL, SEARCH};
 use crate::progress::Progress;
 use crate::search::search;
-use crate::toolbox::{CALL, SEARCH, Toolbox};
+use crate::toolbox::Toolbox;
 
 /// What a model is told once.
-const INSTRUCTIONS: &str = "These tools operate this machine. Look before you act: system_health, system_query, event_log. Say what you will \
-    change and why before you change it. Every call that changes something is recorded before it takes effect, with your name. \
-    An answer with status approval_required waits for a person: tell them what you asked for, go on with something else, then repeat \
-    the same call with the approval. An error names its cause and a next step; policy errors are final, another route will not help. \
-    tool_search finds tools by words.";
+const INSTRUCTIONS: &str = "These tools operate this machine, and every call is recorded in a ledger under your name.
+- Diagnose before you fix: ask how the machine is, and the ledger what was done before.
+- Before a call that is not marked read-only, say what you will change and why. Before one that is marked destructive, get the person's consent.
+- status approval_required is no failure: the call waits for a person. Say what you asked for and its approval id, go on with other work, and repeat the same call once it is approved. You cannot approve it yourself.
+- An error has a code, what was wrong (errors names each argument) and next_step. policy.denied and auth.ring are final: another tool or spelling for the same end is refused as well, so tell the person.
+- daemon.absent means that a part of the system is down, not that your call was wrong: report next_step.";
+
+/// And this, when most tools are not listed.
+const LEAN: &str = "
+- Only the most used tools are listed. tool_search finds the others by words and shows their arguments; tool_call calls them.";
 
 /// The MCP server of one bridge; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Bridge {
     toolbox: Arc<Toolbox>,
+    instructions: String,
     client: Client,
 }
 
@@ -38,7 +45,8 @@ impl Bridge {
         let session = args.session.clone().unwrap_or_else(|| SessionId::new(&Machine, &Machine).to_string());
         let run_dir = args.run_dir.clone().unwrap_or_else(find_run_dir);
         let client = Client::new(run_dir).actor(&args.actor).mark("x-osmoda-session", &session);
-        Self { toolbox: Arc::new(Toolbox::new(&args.toolsets, args.lean)), client }
+        let instructions = if args.lean { [INSTRUCTIONS, LEAN].concat() } else { INSTRUCTIONS.into() };
+        Self { toolbox: Arc::new(Toolbox::new(&args.toolsets, args.lean)), instructions, client }
     }
 
     async fn answer(
@@ -49,50 +57,34 @@ impl Bridge {
     ) -> Result<CallToolResult, ErrorData> {
         match name {
             SEARCH => Ok(self.search(arguments)),
-            CALL => match arguments.get("tool").and_then(Value::as_str) {
-                Some(tool) if tool != CALL => {
-                    let inner = match arguments.get("arguments") {
-                        None | Some(Value::Null) => Map::new(),
-                        Some(Value::Object(inner)) => inner.clone(),
-                        Some(_) => return Ok(wrong("/arguments", "is not an object")),
-                    };
-                    Box::pin(self.answer(tool, &inner, progress)).await
-                }
-                _ => Ok(wrong("/tool", "is not the name of a tool")),
-            },
+            CALL => Ok(self.call_named(arguments, progress).await),
             _ => match self.toolbox.find(name) {
                 Some(tool) => Ok(call(&self.client, tool, arguments, progress).await),
-                None => Err(self.unknown(name)),
+                None => Err(ErrorData::invalid_params(self.toolbox.unknown(name), None)),
             },
         }
     }
 
     fn search(&self, arguments: &Map<String, Value>) -> CallToolResult {
-        let Some(query) = arguments.get("query").and_then(Value::as_str) else {
-            return wrong("/query", "is not text");
-        };
-        let limit = match arguments.get("limit") {
-            None | Some(Value::Null) => 5,
-            Some(limit) => match limit.as_u64().filter(|limit| (1..=50).contains(limit)) {
-                Some(limit) => usize::try_from(limit).unwrap_or(5),
-                None => return wrong("/limit", "is not a number from 1 to 50"),
-            },
-        };
-        let found = search(&self.toolbox, query, limit);
-        let mut result = CallToolResult::structured(found.clone());
-        result.content = vec![ContentBlock::text(found.to_string())];
-        result
+        match self.toolbox.meta.search(arguments) {
+            Ok((query, limit)) => success(search(&self.toolbox, query, limit)),
+            Err(problem) => failure(&problem),
+        }
     }
 
-    fn unknown(&self, name: &str) -> ErrorData {
-        let name: String = name.chars().take(64).collect();
-        let close = self.toolbox.closest(&name);
-        let hint = if close.is_empty() {
-            format!("{SEARCH} finds tools")
-        } else {
-            format!("did you mean {}?", close.join(", "))
+    /// Here an unknown tool is a wrong argument, which a model gets to read; a protocol error often stays with its client.
+    async fn call_named(&self, arguments: &Map<String, Value>, progress: Progress) -> CallToolResult {
+        let (name, inner) = match self.toolbox.meta.call(arguments) {
+            Ok(named) => named,
+            Err(problem) => return failure(&problem),
         };
-        ErrorData::invalid_params(format!("there is no tool {name:?}: {hint}"), None)
+        let none = Map::new();
+        let inner = inner.unwrap_or(&none);
+        match self.toolbox.find(name) {
+            Some(tool) => call(&self.client, tool, inner, progress).await,
+            None if name == SEARCH => self.search(inner),
+            None => failure(&Problem::new(Code::RequestField).at("/tool", self.toolbox.unknown(name))),
+        }
     }
 }
 
@@ -101,7 +93,7 @@ impl ServerHandler for Bridge {
         let about = Implementation::new("osmoda-bridge", env!("CARGO_PKG_VERSION"));
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(about)
-            .with_instructions(INSTRUCTIONS)
+            .with_instructions(self.instructions.clone())
     }
 
     async fn list_tools(
@@ -109,11 +101,11 @@ impl ServerHandler for Bridge {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.toolbox.listed()))
+        Ok(ListToolsResult::with_all_items(self.toolbox.listed().to_vec()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.toolbox.listed().into_iter().find(|tool| tool.name == name)
+        self.toolbox.listed().iter().find(|tool| tool.name == name).cloned()
     }
 
     async fn call_tool(
@@ -129,10 +121,6 @@ impl ServerHandler for Bridge {
             () = context.ct.cancelled() => Err(ErrorData::internal_error("cancelled", None)),
         }
     }
-}
-
-fn wrong(pointer: &str, message: &str) -> CallToolResult {
-    failure(&Problem::new(Code::RequestField).at(pointer, message))
 }
 
 /// The machine's clock and randomness, for the one id a bridge makes.

@@ -1,152 +1,118 @@
-//! The tools one bridge offers, and the check of their arguments.
+//! The tools one bridge offers.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use jsonschema::Validator;
-use osmoda_types::{Call, Code, Problem, ToolDefinition, Toolset, tool_definitions};
+use osmoda_types::{Call, ToolDefinition, Toolset, tool_definitions};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// What a model needs all the time; `--lean` lists these and no others.
-const CORE: [&str; 12] = [
-    "system_health",
-    "system_query",
-    "system_discover",
-    "event_log",
-    "shell_exec",
-    "file_read",
-    "file_write",
-    "service_status",
-    "journal_logs",
-    "memory_recall",
-    "memory_store",
-    "safe_switch_begin",
-];
+use crate::arguments::Arguments;
+use crate::meta::{self, Meta};
 
-/// Finds tools by words.
-pub(crate) const SEARCH: &str = "tool_search";
-/// Calls a tool that is not listed.
-pub(crate) const CALL: &str = "tool_call";
+/// What a model needs all the time; `--lean` lists these and no others, so they stay few.
+const CORE: &[&str] = &["system_health", "system_query", "system_discover", "event_log"];
+/// A name this much like another (Sørensen-Dice, 0 to 1) may be meant by it.
+const ALIKE: f64 = 0.4;
+/// Names that are suggested for one that does not exist.
+const SUGGESTIONS: usize = 3;
 
 /// The tools of one bridge.
 pub(crate) struct Toolbox {
     pub(crate) tools: Vec<Offered>,
-    lean: bool,
+    pub(crate) meta: Meta,
+    listed: Vec<Tool>,
 }
 
 /// A tool with what is made from its schema once.
 pub(crate) struct Offered {
     pub(crate) call: &'static Call,
     pub(crate) definition: ToolDefinition,
-    validator: OnceLock<Validator>,
+    pub(crate) arguments: Arguments,
 }
 
 impl Toolbox {
+    /// All tools, or those of some toolsets, and the search; a lean box lists its core and what leads to the others.
     pub(crate) fn new(toolsets: &[Toolset], lean: bool) -> Self {
         let wanted = |call: &Call| toolsets.is_empty() || toolsets.contains(&call.toolset);
-        let offered = |(call, definition)| Offered { call, definition, validator: OnceLock::new() };
-        Self { tools: tool_definitions().filter(|(call, _)| wanted(call)).map(offered).collect(), lean }
+        let offered = |(call, definition): (&'static Call, ToolDefinition)| Offered {
+            arguments: Arguments::new(&definition.input_schema),
+            call,
+            definition,
+        };
+        let tools: Vec<_> = tool_definitions().filter(|(call, _)| wanted(call)).map(offered).collect();
+        let shown = tools.iter().filter(|tool| !lean || CORE.contains(&tool.definition.name.as_str()));
+        let mut listed: Vec<Tool> = shown.map(as_mcp).collect();
+        listed.push(meta::search_tool());
+        if lean {
+            listed.push(meta::call_tool());
+        }
+        Self { tools, meta: Meta::new(), listed }
     }
 
     /// What `tools/list` shows.
-    pub(crate) fn listed(&self) -> Vec<Tool> {
-        let shown =
-            self.tools.iter().filter(|tool| !self.lean || CORE.contains(&tool.definition.name.as_str()));
-        let mut list: Vec<Tool> = shown.map(|tool| as_mcp(&tool.definition)).collect();
-        list.push(search_tool());
-        if self.lean {
-            list.push(call_tool());
-        }
-        list
+    pub(crate) fn listed(&self) -> &[Tool] {
+        &self.listed
     }
 
+    /// The tool of this name, listed or not.
     pub(crate) fn find(&self, name: &str) -> Option<&Offered> {
         self.tools.iter().find(|tool| tool.definition.name == name)
     }
 
-    /// Names that share most with a name that does not exist.
-    pub(crate) fn closest(&self, name: &str) -> Vec<&str> {
-        let parts: Vec<&str> = name.split('_').filter(|part| part.len() > 2).collect();
-        let shared =
-            |tool: &&Offered| parts.iter().filter(|part| tool.definition.name.contains(*part)).count();
-        let mut close: Vec<&Offered> = self.tools.iter().filter(|tool| shared(tool) > 0).collect();
-        close.sort_by_key(|tool| std::cmp::Reverse(shared(tool)));
-        close.iter().take(5).map(|tool| tool.definition.name.as_str()).collect()
-    }
-}
-
-impl Offered {
-    /// Every mistake in the arguments, by its JSON pointer.
-    pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), Box<Problem>> {
-        let schema = || Value::Object(self.definition.input_schema.clone());
-        let make = || jsonschema::validator_for(&schema()).expect("the catalogue's schemas are schemas");
-        let arguments = Value::Object(arguments.clone());
-        let mistakes = self.validator.get_or_init(make).iter_errors(&arguments).take(MOST_MISTAKES);
-        let problem = mistakes.fold(Problem::new(Code::RequestField), |problem, mistake| {
-            let message: String = mistake.to_string().chars().take(MISTAKE_CHARS).collect();
-            problem.at(mistake.instance_path().to_string(), message)
-        });
-        if problem.errors.is_empty() {
-            return Ok(());
+    /// What to say about a name that does not exist.
+    pub(crate) fn unknown(&self, name: &str) -> String {
+        let name: String = name.chars().take(64).collect();
+        let likeness = |tool: &Offered| strsim::sorensen_dice(&name, &tool.definition.name);
+        let mut close: Vec<_> =
+            self.tools.iter().map(|tool| (likeness(tool), &tool.definition.name)).collect();
+        close.retain(|(likeness, _)| *likeness >= ALIKE);
+        close.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        let close: Vec<_> = close.iter().take(SUGGESTIONS).map(|(_, name)| name.as_str()).collect();
+        match close[..] {
+            [] => format!("there is no tool {name:?}; {} finds tools by words", meta::SEARCH),
+            _ => format!("there is no tool {name:?}; did you mean {}?", close.join(" or ")),
         }
-        let name = &self.definition.name;
-        Err(Box::new(
-            problem
-                .next_step(format!("correct the arguments and call {name} again; {SEARCH} shows its schema")),
-        ))
     }
 }
 
-/// A model needs the first few.
-const MOST_MISTAKES: usize = 10;
-/// A message quotes the wrong value, which may be large.
-const MISTAKE_CHARS: usize = 300;
-
-fn as_mcp(definition: &ToolDefinition) -> Tool {
+fn as_mcp(tool: &Offered) -> Tool {
+    let definition = &tool.definition;
+    let mut description = definition.description.clone();
+    if let Some(secs) = tool.default_wait_secs() {
+        description.push_str(&format!(" As a tool it ends after {secs} seconds unless wait_secs is given."));
+    }
     let hints = definition.annotations;
     let annotations = ToolAnnotations::with_title(definition.title.clone())
         .read_only(hints.read_only_hint)
         .destructive(hints.destructive_hint)
         .idempotent(hints.idempotent_hint)
         .open_world(hints.open_world_hint);
-    Tool::new(
-        definition.name.clone(),
-        definition.description.clone(),
-        Arc::new(definition.input_schema.clone()),
-    )
-    .with_title(definition.title.clone())
-    .with_raw_output_schema(Arc::new(definition.output_schema.clone()))
-    .with_annotations(annotations)
+    Tool::new(definition.name.clone(), description, Arc::new(definition.input_schema.clone()))
+        .with_title(definition.title.clone())
+        .with_raw_output_schema(or_problem(&definition.output_schema))
+        .with_annotations(annotations)
 }
 
-fn search_tool() -> Tool {
-    let input = json!({"type": "object", "additionalProperties": false, "required": ["query"], "properties": {
-        "query": {"type": "string", "maxLength": 256, "description": "what you want to do, in a few words"},
-        "limit": {"type": "integer", "minimum": 1, "maximum": 50, "description": "tools at the most, 5 unless told"}}});
-    let output = json!({"type": "object", "required": ["tools"], "properties": {"tools": {"type": "array", "items": {
-        "type": "object", "required": ["name", "description", "inputSchema"], "properties": {
-            "name": {"type": "string"}, "description": {"type": "string"}, "inputSchema": {"type": "object"}}}}}});
-    Tool::new(SEARCH, "Find tools of this machine by words. Returns each with its arguments.", object(input))
-        .with_title("Tool search")
-        .with_raw_output_schema(object(output))
-        .with_annotations(
-            ToolAnnotations::with_title("Tool search").read_only(true).idempotent(true).open_world(false),
-        )
+/// Clients check structured content against this schema even when it is an error's, so it has room for a problem.
+pub(crate) fn or_problem(answer: &JsonObject) -> Arc<JsonObject> {
+    let problem = json!({
+        "title": "Problem", "type": "object", "required": ["code", "title", "status", "next_step"],
+        "properties": {"code": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+            "detail": {"type": "string"}, "next_step": {"type": "string"}, "errors": {"type": "array"}}});
+    object(json!({"type": "object", "anyOf": [answer, problem]}))
 }
 
-fn call_tool() -> Tool {
-    let input = json!({"type": "object", "additionalProperties": false, "required": ["tool"], "properties": {
-        "tool": {"type": "string", "maxLength": 64, "description": "name of the tool"},
-        "arguments": {"type": "object", "description": "its arguments, as tool_search shows them"}}});
-    Tool::new(CALL, "Call a tool that is not listed, by the name that tool_search gave.", object(input))
-        .with_title("Tool call")
-        .with_annotations(ToolAnnotations::with_title("Tool call").read_only(false).open_world(false))
-}
-
-fn object(value: Value) -> Arc<JsonObject> {
+pub(crate) fn object(value: Value) -> Arc<JsonObject> {
     match value {
         Value::Object(map) => Arc::new(map),
-        other => unreachable!("the literals above are objects, not {other}"),
+        other => unreachable!("schemas are written as objects, not {other}"),
+    }
+}
+
+impl Offered {
+    /// A tool call must end, so a stream that can end by time does when the caller sets none.
+    pub(crate) fn default_wait_secs(&self) -> Option<u32> {
+        (self.call.stream && self.arguments.has("wait_secs")).then_some(self.call.timeout_secs)
     }
 }
 
@@ -154,29 +120,56 @@ fn object(value: Value) -> Arc<JsonObject> {
 mod tests {
     use super::*;
 
+    fn names(toolbox: &Toolbox) -> Vec<&str> {
+        toolbox.listed().iter().map(|tool| tool.name.as_ref()).collect()
+    }
+
     #[test]
-    fn every_mistake_is_named_by_its_pointer() {
-        let toolbox = Toolbox::new(&[], false);
-        let check =
-            |arguments: Value| toolbox.find("system_query").unwrap().check(arguments.as_object().unwrap());
-        assert!(check(json!({"query": "disk"})).is_ok());
-        let problem = check(json!({"query": "disk", "args": {"limit": "x"}, "colour": 1})).unwrap_err();
-        let mut at: Vec<&str> = problem.errors.iter().map(|error| error.at.as_str()).collect();
-        at.sort_unstable();
-        assert_eq!(at, ["", "/args/limit"]);
+    fn a_full_list_is_the_catalogue_and_the_search() {
+        let mut all: Vec<_> = tool_definitions().map(|(_, definition)| definition.name).collect();
+        all.push(meta::SEARCH.into());
+        assert_eq!(names(&Toolbox::new(&[], false)), all);
     }
 
     #[test]
     fn a_lean_list_is_short_and_hides_nothing_from_a_call() {
         let lean = Toolbox::new(&[], true);
-        assert!(lean.listed().len() <= 14);
-        assert!(lean.find("ledger_proof").is_some());
+        let mut listed = names(&lean);
+        assert_eq!(listed.split_off(listed.len() - 2), [meta::SEARCH, meta::CALL]);
+        listed.sort_unstable();
+        let mut core = CORE.to_vec();
+        core.sort_unstable();
+        assert_eq!(listed, core, "core tools are tools");
+        assert!(core.len() <= 12, "a lean list is short");
+        assert!(!core.contains(&"ledger_proof") && lean.find("ledger_proof").is_some());
+    }
+
+    #[test]
+    fn a_toolset_is_all_there_is() {
         let ledger = Toolbox::new(&[Toolset::Ledger], false);
         assert!(ledger.find("system_health").is_none() && ledger.find("event_log").is_some());
     }
 
     #[test]
     fn a_wrong_name_leads_to_close_ones() {
-        assert_eq!(Toolbox::new(&[], false).closest("health_system")[0], "system_health");
+        let all = Toolbox::new(&[], false);
+        for (wrong, right) in
+            [("health_system", "system_health"), ("evnt_log", "event_log"), ("systemquery", "system_query")]
+        {
+            assert!(all.unknown(wrong).contains(&format!("did you mean {right}")), "{}", all.unknown(wrong));
+        }
+        assert!(all.unknown("zzz").contains(meta::SEARCH));
+    }
+
+    #[test]
+    fn the_output_schema_takes_an_answer_and_a_problem_and_nothing_else() {
+        let all = Toolbox::new(&[], false);
+        for tool in all.listed() {
+            let schema = tool.output_schema.as_ref().unwrap();
+            let validator = jsonschema::validator_for(&Value::Object((**schema).clone())).unwrap();
+            let problem = osmoda_types::Problem::new(osmoda_types::Code::RequestField).at("/x", "wrong");
+            assert!(validator.is_valid(&serde_json::to_value(problem).unwrap()), "{}", tool.name);
+            assert!(!validator.is_valid(&json!({})), "{}", tool.name);
+        }
     }
 }

@@ -39,7 +39,8 @@ impl Context {
     }
 
     /// The part of `/health` that every daemon shares, with the daemon's own checks.
-    pub fn health(&self, checks: Vec<Check>) -> Health {
+    pub fn health(&self, mut checks: Vec<Check>) -> Health {
+        checks.push(self.kit.state.check());
         let now = self.now();
         let up_ms = now.as_millis().saturating_sub(self.kit.started_at.as_millis());
         Health {

@@ -60,7 +60,6 @@ type Close = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct Bound {
     router: Router,
     kit: Arc<Kit>,
-    state: Arc<StateDb>,
     close: Close,
 }
 
@@ -80,13 +79,14 @@ impl Bound {
             clock: setup.clock.clone(),
             entropy: setup.entropy.clone(),
             gate: Gate::new(),
+            state: setup.state.clone(),
             record: Record::new(setup.daemon, recorder),
             idempotency: Idempotency::new(setup.state.clone(), setup.clock.clone(), run),
             metrics: Metrics::new(),
             shutdown: setup.shutdown.clone(),
         });
         let router = service.router(&kit).map_err(|what| StartError::Catalogue { what })?;
-        Ok(Self { router, kit, state: setup.state.clone(), close: Box::pin(close) })
+        Ok(Self { router, kit, close: Box::pin(close) })
     }
 }
 
@@ -187,7 +187,7 @@ where
             daemon,
             version,
             state_root: args.state_dir.clone(),
-            state: Arc::new(StateDb::new(state_dir.join("state.db"))),
+            state: Arc::new(StateDb::new(state_dir.join("state.db"), Arc::new(SystemClock))),
             state_dir,
             run_dir: socket.parent().map_or_else(PathBuf::new, Path::to_owned),
             config,
@@ -221,7 +221,7 @@ async fn serve(
     common: &Common,
     shutdown: &CancellationToken,
 ) {
-    let Bound { router, kit, state, close } = bound;
+    let Bound { router, kit, close } = bound;
     let reads = {
         let (kit, shutdown) = (kit.clone(), shutdown.clone());
         tokio::spawn(async move {
@@ -230,6 +230,8 @@ async fn serve(
             }
         })
     };
+    let state = kit.state.clone();
+    let watching = tokio::spawn(async move { state.watch().await });
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let watchdog = sd_notify::watchdog_enabled().map(|limit| tokio::spawn(keep_alive(limit)));
     tracing::info!(socket = %socket.display(), version = kit.version, "ready");
@@ -238,7 +240,8 @@ async fn serve(
     let _ = reads.await;
     kit.record.flush().await;
     close.await;
-    state.close().await;
+    watching.abort();
+    kit.state.close().await;
     if let Some(watchdog) = watchdog {
         watchdog.abort();
     }

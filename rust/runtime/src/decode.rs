@@ -16,14 +16,14 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a refused caller may still send; beyond it the connection is closed on it.
 const MOST_DRAINED_BYTES: usize = 16 * 1024 * 1024;
 
-/// The arguments of a call, not yet typed. `properties` is that of the input schema.
+/// The arguments of a call, not yet typed. `schema` is that of its input.
 pub(crate) async fn arguments(
     call: &Call,
-    properties: &Value,
+    schema: &Value,
     parts: &Parts,
     path: &[(String, String)],
     body: &mut Body,
-) -> Result<Map<String, Value>, Problem> {
+) -> Result<Value, Problem> {
     let body = read(body, call.body_limit as usize).await?;
     let mut arguments = match call.method {
         Method::Post => object(&parts.headers, &body)?,
@@ -40,12 +40,51 @@ pub(crate) async fn arguments(
         return Err(Problem::new(Code::RequestField).at(pointer_of(name), "belongs into the body of a POST"));
     }
     for (name, text) in path.iter().chain(&query) {
-        let value = coerce(&properties[name.as_str()], text);
+        let value = coerce(&schema["properties"][name.as_str()], text);
         if arguments.insert(name.clone(), value).is_some() {
             return Err(Problem::new(Code::RequestField).at(pointer_of(name), "given more than once"));
         }
     }
-    Ok(arguments)
+    let arguments = Value::Object(arguments);
+    match stray_array(schema, &arguments, String::new()) {
+        Some(pointer) => Err(Problem::new(Code::RequestField).at(pointer, "is an array")),
+        None => Ok(arguments),
+    }
+}
+
+/// Where an array stands although the schema has none there: serde would read it as the fields of a struct in order.
+fn stray_array(schema: &Value, value: &Value, at: String) -> Option<String> {
+    match value {
+        Value::Array(_) if !may_be_array(schema) => Some(at),
+        Value::Array(items) => {
+            let inside = |(index, item)| stray_array(&schema["items"], item, format!("{at}/{index}"));
+            items.iter().enumerate().find_map(inside)
+        }
+        Value::Object(fields) => {
+            let schema =
+                branches(schema).find(|branch| branch["properties"].is_object()).unwrap_or(&Value::Null);
+            let inside = |(name, field): (&String, &Value)| {
+                stray_array(&schema["properties"][name.as_str()], field, format!("{at}{}", pointer_of(name)))
+            };
+            fields.iter().find_map(inside)
+        }
+        _ => None,
+    }
+}
+
+fn may_be_array(schema: &Value) -> bool {
+    branches(schema).any(|branch| match &branch["type"] {
+        Value::String(kind) => kind == "array",
+        Value::Array(kinds) => kinds.iter().any(|kind| kind == "array"),
+        // What has no type takes everything.
+        _ => true,
+    })
+}
+
+/// The alternatives of a schema, or itself.
+fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
+    let any = schema["anyOf"].as_array();
+    any.into_iter().flatten().chain(std::iter::once(schema).filter(move |_| any.is_none()))
 }
 
 /// The arguments as the type of the endpoint; what does not fit is named by its JSON pointer.
@@ -177,6 +216,21 @@ mod tests {
         assert_eq!(wrong(json!({})), (Code::RequestField, vec!["/query".into()]));
         let log = decoded::<EventsLogIn>("event_log", json!({"limit": 1001})).unwrap_err();
         assert_eq!(log, (Code::RequestField, vec!["/limit".into()]));
+    }
+
+    #[test]
+    fn an_array_is_not_taken_for_the_fields_of_a_struct() {
+        let schema = (tool("system_query").unwrap().input)().to_value();
+        let stray = |arguments: Value| stray_array(&schema, &arguments, String::new());
+        assert_eq!(stray(json!({"query": "disk", "args": [null, null]})).as_deref(), Some("/args"));
+        assert_eq!(stray(json!({"query": ["disk"]})).as_deref(), Some("/query"));
+        assert_eq!(stray(json!({"query": "disk", "args": {"limit": 3}})), None);
+        let schema = (tool("notify_send").unwrap().input)().to_value();
+        assert_eq!(stray_array(&schema, &json!({"links": ["a"]}), String::new()), None);
+        assert_eq!(
+            stray_array(&schema, &json!({"links": [["a"]]}), String::new()).as_deref(),
+            Some("/links/0")
+        );
     }
 
     #[test]

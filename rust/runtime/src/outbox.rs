@@ -133,6 +133,10 @@ impl Outbox {
                 return self.away(&mut chain, events, urgency).await;
             }
             self.settle(&mut chain, doubt).await?;
+            // What settled it may wait in the outbox now, and nothing overtakes that.
+            if self.pending.load(Ordering::Relaxed) > 0 {
+                return self.away(&mut chain, events, urgency).await;
+            }
         }
         let batch = chain.batch(events);
         match self.post(&batch).await {
@@ -317,7 +321,7 @@ impl Outbox {
             EventsSourceIn { source: Text::new(self.source.name()).expect("a daemon's name is short") };
         let asked = tokio::time::timeout(POST_TIMEOUT, self.client.send::<EventsSource>(&source)).await;
         let known = asked.map_err(|_| ())?.map_err(|_| ())?;
-        let begun = self.begun().take().unwrap_or_default();
+        let begun = self.begun().clone().unwrap_or_default();
         let open = known.open_intents.into_iter().filter(|open| !begun.contains(&open.request_id));
         let actor = Actor::Daemon(self.source);
         let ended = open.map(|open| {
@@ -328,6 +332,8 @@ impl Outbox {
         for part in ended.chunks(MAX_BATCH) {
             self.record_now(part.to_vec(), Urgency::Keep).await.map_err(|_| ())?;
         }
+        // From here on an open intent can only be ours.
+        *self.begun() = None;
         Ok(())
     }
 

@@ -54,14 +54,13 @@ impl Reply {
 pub(crate) struct Route {
     pub(crate) call: Call,
     event: String,
-    properties: Value,
+    schema: Value,
     prepare: Prepare,
 }
 
 impl Route {
     pub(crate) fn new<E: Endpoint>(prepare: Prepare) -> Self {
-        let mut schema = (E::CALL.input)().to_value();
-        Self { call: E::CALL, event: E::CALL.event(), properties: schema["properties"].take(), prepare }
+        Self { call: E::CALL, event: E::CALL.event(), schema: (E::CALL.input)().to_value(), prepare }
     }
 }
 
@@ -165,8 +164,7 @@ async fn answer(
         kit.record.denied(&route.event, &principal, &denied).await;
         return Err(problem);
     }
-    let arguments =
-        Value::Object(decode::arguments(&route.call, &route.properties, &parts, params, body).await?);
+    let arguments = decode::arguments(&route.call, &route.schema, &parts, params, body).await?;
     let act = (route.prepare)(arguments.clone())?;
     let asked = Asked { id, principal, headers: parts.headers, path: parts.uri.path().to_owned(), arguments };
     if route.call.effect == Effect::Observe {

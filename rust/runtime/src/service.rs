@@ -20,6 +20,7 @@ use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::pipeline::{self, Prepare, Reply, Route};
 use crate::record::Record;
+use crate::state::StateDb;
 
 /// What every call of one daemon shares.
 pub(crate) struct Kit {
@@ -29,6 +30,7 @@ pub(crate) struct Kit {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) gate: Gate,
+    pub(crate) state: Arc<StateDb>,
     pub(crate) record: Record,
     pub(crate) idempotency: Idempotency,
     pub(crate) metrics: Arc<Metrics>,

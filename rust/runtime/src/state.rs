@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use osmoda_store::{Apply, Error, Schema, Writer, open};
+use osmoda_types::health::{Check, Status};
+use osmoda_types::{Clock, Code, Timestamp};
 use rusqlite::Transaction;
 use tokio::sync::Mutex;
 
@@ -30,12 +32,41 @@ impl Apply for Statements {
 /// The database, opened at first use and again after trouble, so that it works when the cause is gone.
 pub(crate) struct StateDb {
     path: PathBuf,
+    clock: Arc<dyn Clock>,
     writer: Mutex<Option<Arc<Writer<Statements>>>>,
+    /// Whether it works, and since when.
+    condition: std::sync::Mutex<(Option<Code>, Timestamp)>,
 }
 
 impl StateDb {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, writer: Mutex::new(None) }
+    pub(crate) fn new(path: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        let condition = std::sync::Mutex::new((None, clock.now()));
+        Self { path, clock, writer: Mutex::new(None), condition }
+    }
+
+    /// How it is, as of its last use.
+    pub(crate) fn check(&self) -> Check {
+        let (code, since) = *self.condition();
+        let status = if code.is_none() { Status::Ok } else { Status::Degraded };
+        Check {
+            name: "state".into(),
+            status,
+            code,
+            since,
+            remedy: code.map(|code| code.next_step().to_owned()),
+        }
+    }
+
+    /// Tries it while it does not work, so that its condition is known and ends when the cause does.
+    pub(crate) async fn watch(&self) {
+        let mut tried = false;
+        loop {
+            if !tried || self.condition().0.is_some() {
+                let _ = self.write(|tx| tx.execute("UPDATE meta SET value = value", [])).await;
+                tried = true;
+            }
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     /// Runs `statement` in a durable transaction shared with whatever waits beside it.
@@ -43,9 +74,25 @@ impl StateDb {
         &self,
         statement: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
+        let written = self.write_now(statement).await;
+        let code = written.as_ref().err().map(|error| crate::problem::of_store(error).code);
+        let mut condition = self.condition();
+        if condition.0 != code {
+            *condition = (code, self.clock.now());
+            if let Err(error) = &written {
+                tracing::warn!(path = %self.path.display(), error = %crate::problem::chain(error), "state cannot be used");
+            }
+        }
+        written
+    }
+
+    async fn write_now<T: Send + 'static>(
+        &self,
+        statement: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
         let writer = self.writer().await?;
         let job: Statement = Box::new(move |tx| statement(tx).map(|value| Box::new(value) as Box<_>));
-        let reply = writer.submit(job).await.inspect_err(|error| tracing::warn!(path = %self.path.display(), error = %crate::problem::chain(error), "state cannot be written"))?;
+        let reply = writer.submit(job).await?;
         Ok(*reply.downcast().expect("the statement above made a T"))
     }
 
@@ -61,12 +108,19 @@ impl StateDb {
         Ok(slot.insert(Arc::new(writer)).clone())
     }
 
+    fn condition(&self) -> std::sync::MutexGuard<'_, (Option<Code>, Timestamp)> {
+        self.condition.lock().expect("nothing panics while it holds this lock")
+    }
+
     pub(crate) async fn close(&self) {
         if let Some(writer) = self.writer.lock().await.take() {
             writer.close().await;
         }
     }
 }
+
+/// Between two tries while it does not work.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

@@ -56,7 +56,7 @@ codes! {
     IdempotencyKey = "idempotency.key", 400, "the Idempotency-Key is malformed", "send 8 to 128 printable ASCII characters";
     IdempotencyMismatch = "idempotency.mismatch", 422, "the Idempotency-Key was used for another call", "make a new key for a new call";
     IdempotencyBusy = "idempotency.busy", 409, "the call with this Idempotency-Key is still running", "repeat it with the same key in a moment";
-    OutcomeUnknown = "outcome.unknown", 500, "the call was interrupted; whether it took effect is not known", "look at the state it would have changed before repeating it; the ledger has the intent";
+    OutcomeUnknown = "outcome.unknown", 500, "the call was interrupted; whether it took effect is not known", "look for its intent in the ledger: without one nothing happened; with one, look at the state it would have changed before repeating it";
     LedgerUnavailable = "ledger.unavailable", 503, "the ledger cannot record, so nothing was done", "see the ledger check in agentd's /health; start osmoda-agentd if it is down";
     LedgerGap = "ledger.gap", 409, "events of this source are missing before this one", "post from the expected sequence number on";
     LedgerFork = "ledger.fork", 409, "the source's chain does not continue what was recorded", "keep the outbox as evidence and ask an operator: its past was changed";

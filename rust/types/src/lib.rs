@@ -27,4 +27,4 @@ pub use mcp::{ToolDefinition, tool_definition, tool_definitions};
 pub use openapi::{coerce, openapi_document};
 pub use principal::{Actor, ActorError, Principal, Ring};
 pub use problem::{FieldError, Problem};
-pub use value::{Empty, Limit, Name, Text, TooLong, Within};
+pub use value::{Empty, Few, Limit, Name, Text, TooLong, Within};

@@ -91,7 +91,9 @@ pub fn coerce(schema: &Value, text: &str) -> Value {
         Value::Array(many) => many.iter().any(|k| k == kind),
         _ => false,
     };
-    let number = || crate::json::parse(text.as_bytes()).ok().filter(Value::is_number);
+    // JSON would take white space around a number; a parameter has none.
+    let bare = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    let number = || crate::json::parse(text.as_bytes()).ok().filter(|value| bare && value.is_number());
     let parsed = if wants("integer") || wants("number") {
         number()
     } else if wants("boolean") {

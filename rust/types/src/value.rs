@@ -51,6 +51,63 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Within<MIN, MAX> {
     }
 }
 
+/// A list of at most `MAX` items.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Few<T, const MAX: usize>(Vec<T>);
+
+impl<T, const MAX: usize> Few<T, MAX> {
+    /// The items, owned.
+    pub fn into_inner(self) -> Vec<T> {
+        self.0
+    }
+}
+
+impl<T, const MAX: usize> Deref for Few<T, MAX> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T, const MAX: usize> Default for Few<T, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T, const MAX: usize> FromIterator<T> for Few<T, MAX> {
+    /// Takes the first `MAX` items.
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self(items.into_iter().take(MAX).collect())
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Few<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let items = Vec::deserialize(deserializer)?;
+        if items.len() <= MAX {
+            Ok(Self(items))
+        } else {
+            Err(de::Error::custom(format_args!("more than {MAX} items")))
+        }
+    }
+}
+
+impl<T: JsonSchema, const MAX: usize> JsonSchema for Few<T, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Few_{}_{MAX}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "array", "maxItems": MAX, "items": generator.subschema_for::<T>()})
+    }
+}
+
 /// Text of at most `MAX` bytes without NUL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Text<const MAX: usize>(String);
@@ -158,6 +215,8 @@ mod tests {
         for bad in ["0", "1001", "-1", "1.5", "\"3\""] {
             assert!(serde_json::from_str::<Limit>(bad).is_err(), "{bad}");
         }
+        assert!(serde_json::from_str::<Few<u8, 2>>("[1,2,3]").is_err());
+        assert_eq!(serde_json::from_str::<Few<u8, 2>>("[1,2]").unwrap().into_inner(), [1, 2]);
         assert!(serde_json::from_str::<Text<3>>("\"éé\"").is_err());
         assert!(serde_json::from_str::<Text<3>>("\"a\\u0000\"").is_err());
         assert!(serde_json::from_str::<Name>("\"-a\"").is_err());

@@ -5,7 +5,7 @@ import os, pathlib, re, resource, sys, time
 sys.path[:0] = [str(pathlib.Path(__file__).parents[2]), str(pathlib.Path(__file__).parent)]
 from abuse import METHODS, endpoints, problem
 from harness import Suite, playground, wait_for
-from wire import Reply, dial
+from wire import Reply, Source, dial, event
 
 SERVED_AT_ONCE = 512  # connections.rs
 MEMORY = 96 << 20  # bytes of RssAnon at the most, whatever is thrown at it
@@ -90,6 +90,10 @@ def idle_checks(suite, daemon):
     with suite.check("5,000 idle connections shut nobody out and cost bounded memory"):
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
         before, idle, busy = daemon.anon_bytes(), [], [0]
+        stream = dial(daemon.sock) if daemon.name == "agentd" else None
+        if stream:
+            stream.sendall(b"GET /events/stream?type=watch. HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in stream.recv(65536)
         for number in range(5000):
             try:
                 idle.append(dial(daemon.sock))
@@ -101,10 +105,14 @@ def idle_checks(suite, daemon):
         for _ in range(50):
             busy.append(daemon.call("GET", "/health").status)
         assert set(busy[1:]) == {200}, busy
+        if stream:
+            assert Source("watch").post(daemon.sock, [event("watch.idle.tested")]).status == 200
+            while b"watch.idle.tested" not in (part := stream.recv(65536)):
+                assert part, "a stream was cut for the sake of idle connections"
         files = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
         assert files < SERVED_AT_ONCE + 100, f"{files} open files"
         assert daemon.anon_bytes() - before < 32 << 20, f"{daemon.anon_bytes() - before} bytes more"
-        for sock in idle:
+        for sock in [*idle, *([stream] if stream else [])]:
             sock.close()
         wait_for("idle connections are forgotten", lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) < 100)
 

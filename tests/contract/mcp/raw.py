@@ -1,17 +1,38 @@
 """MCP by hand, for what no honest client does."""
-import http.client, json, subprocess, threading
+import json, subprocess, threading
+
+from harness import wait_for
+from wire import Source, event
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+
+
+def connections(agentd):
+    """How many agentd has now, this one included."""
+    metrics = agentd.call("GET", "/metrics").body.decode().splitlines()
+    return int(next(line.split()[1] for line in metrics if line.startswith("osmoda_connections ")))
+
+
+def stream_begun(agentd):
+    wait_for("the stream's connection", lambda: connections(agentd) == 2)
+
+
+def stream_ended(agentd):
+    """agentd notices that a reader has left when it next has something to tell, so it is given that."""
+    source = Source("watch")
+    told = lambda: source.post(agentd.sock, [event("watch.check.done")]).status == 200
+    wait_for("the end of the stream's connection", lambda: told() and connections(agentd) == 1)
 
 
 class Stdio:
     """One bridge on pipes; answers are kept by their id."""
 
-    def __init__(self, command):
+    def __init__(self, command, env=None):
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL)
-        self.answers, self.came, self.next = {}, threading.Condition(), 0
-        threading.Thread(target=self._read, daemon=True).start()
+                                        stderr=subprocess.DEVNULL, env=env)
+        self.answers, self.foreign, self.came, self.next = {}, [], threading.Condition(), 0
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
         self.answer_of(self._request("initialize", HELLO))
         self.notify("notifications/initialized", {})
 
@@ -19,14 +40,17 @@ class Stdio:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.close()
+        self.close()
+        assert not self.foreign, f"no protocol on stdout: {self.foreign[0][:300]!r}"
 
     def _read(self):
         for line in self.process.stdout:
-            message = json.loads(line)
             with self.came:
-                self.answers[message.get("id")] = message
+                try:
+                    message = json.loads(line)
+                    self.answers[message.get("id")] = message
+                except (ValueError, AttributeError):
+                    self.foreign.append(line)
                 self.came.notify_all()
 
     def send_raw(self, data):
@@ -53,16 +77,7 @@ class Stdio:
         return self.answer_of(self.start(tool, arguments))["result"]
 
     def close(self):
+        """Ends stdin, reads stdout to its end, and answers the exit code."""
         self.process.stdin.close()
+        self.reader.join(20)
         return self.process.wait(20)
-
-
-def post(port, headers):
-    """Status of an initialize over loopback HTTP with these headers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO})
-    kinds = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    connection.request("POST", "/mcp", body, {**kinds, **headers})
-    status = connection.getresponse().status
-    connection.close()
-    return status

@@ -1,115 +1,150 @@
 """Checks through the official Python SDK."""
-import asyncio
+import asyncio, contextlib, json, os
 
 import httpx2
 from jsonschema import Draft202012Validator
-from mcp import Client, MCPError, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from raw import stream_begun, stream_ended
+from wire import Source, event
+
+MODES = ["legacy", "auto"]  # the initialize handshake, and whatever is newest
 
 
-def server(bridge, run_dir, *more):
-    return StdioServerParameters(command=str(bridge), args=["--run-dir", str(run_dir), *more])
+@contextlib.asynccontextmanager
+async def over_http(url, token=None, transport=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx2.AsyncClient(headers=headers, transport=transport, timeout=60) as http:
+        async with streamable_http_client(url, http_client=http) as streams:
+            yield streams
 
 
-async def exercise(client):
-    """What every transport must be able to do."""
-    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert "system_health" in tools and tools["system_health"].annotations.read_only_hint
-    health = await client.call_tool("system_health", {})
-    assert health.structured_content["status"] == "ok"
+def over_unix(path):
+    return over_http("http://localhost/mcp", transport=httpx2.AsyncHTTPTransport(uds=str(path)))
 
 
-async def over_http(url, token):
-    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=30) as http:
-        async with Client(streamable_http_client(url, http_client=http)) as client:
-            await exercise(client)
+@contextlib.asynccontextmanager
+async def over_stdio(bridge, agentd, *more):
+    parameters = StdioServerParameters(command=str(bridge), args=["--run-dir", str(agentd.sock.parent), *more])
+    with open(os.devnull, "w") as quiet:
+        async with stdio_client(parameters, quiet) as streams:
+            yield streams
 
 
-async def over_unix(path):
-    async with httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport(uds=str(path)), timeout=30) as http:
-        async with Client(streamable_http_client("http://localhost/mcp", http_client=http)) as client:
-            await exercise(client)
+def run(check):
+    """Runs a check; a failure is told as itself, not as the group that the SDK's tasks make of it."""
+    try:
+        return asyncio.run(check)
+    except BaseExceptionGroup as group:
+        error = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
 
 
-def checks(bridge, run_dir, examples):
+async def fails(call):
+    try:
+        await call
+    except MCPError as error:
+        return error
+    raise AssertionError("no protocol error")
+
+
+def everywhere(connect, agentd):
+    """What must work over every transport and in every protocol: a list, a call, a failure, a stream, many at once."""
+    for mode in MODES:
+        run(exercise(Client(connect(), mode=mode, read_timeout_seconds=60), agentd))
+
+
+async def exercise(client, agentd):
+    async with client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        hints = tools["system_health"].annotations
+        assert hints.read_only_hint and not hints.destructive_hint and "Diagnose" in client.instructions
+        assert (await client.call_tool("system_health")).structured_content["status"] == "ok"
+        wrong = await client.call_tool("ledger_proof", {"id": "x"})
+        assert wrong.is_error and wrong.structured_content["errors"][0]["at"] == "/id"
+        unknown = await fails(client.call_tool("ledger_prove", {}))
+        assert unknown.code == -32602 and "ledger_proof" in str(unknown), unknown
+        await progress(client, agentd)
+        await cancellation(client, agentd)
+        calls = [client.call_tool("system_query", {"query": "processes", "args": {"limit": 5}}) for _ in range(50)]
+        assert all(len(result.structured_content["result"]) == 5 for result in await asyncio.gather(*calls))
+
+
+async def progress(client, agentd):
+    """Each event is told when it happens, and all are in the answer."""
+    source, seen = Source("watch"), []
+
+    async def told(progress, total, message):
+        seen.append((progress, json.loads(message)["payload"]["n"]))
+        if len(seen) < 3:
+            assert source.post(agentd.sock, [event("watch.check.done", n=len(seen))]).status == 200
+
+    after = (await client.call_tool("event_log", {"limit": 1})).structured_content["events"][0]["id"]
+    assert source.post(agentd.sock, [event("watch.check.done", n=0)]).status == 200
+    result = await client.call_tool("event_watch", {"type": "watch.", "after_id": after, "limit": 3, "wait_secs": 60}, progress_callback=told)
+    assert [item["payload"]["n"] for item in result.structured_content["items"]] == [0, 1, 2], result
+    assert seen == [(1, 0), (2, 1), (3, 2)], seen
+
+
+async def cancellation(client, agentd):
+    """A call that the caller gives up ends at the daemon too, and the next one works."""
+    watching = asyncio.create_task(client.call_tool("event_watch", {"wait_secs": 120}))
+    await asyncio.to_thread(stream_begun, agentd)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await asyncio.to_thread(stream_ended, agentd)
+    assert (await client.call_tool("system_query", {"query": "uptime"})).structured_content["result"]
+
+
+def checks(suite, bridge, agentd, examples):
     def connect(*more):
-        return Client(server(bridge, run_dir, *more), read_timeout_seconds=60)
+        return Client(over_stdio(bridge, agentd, *more), read_timeout_seconds=60)
 
     async def every_tool():
-        """Each listed tool, with its example arguments: success, and an answer its schema promises."""
         async with connect() as client:
             tools = (await client.list_tools()).tools
-            assert {tool.name for tool in tools} == set(examples) | {"tool_search"}
+            assert {tool.name for tool in tools} == set(examples)
             for tool in tools:
                 assert tool.title and tool.description and tool.annotations and tool.input_schema["type"] == "object", tool.name
-                arguments = dict(examples.get(tool.name, {"query": "health"}))
-                if tool.name == "event_watch":
-                    arguments = {"after_id": 0, "limit": 1}
+                arguments = {**examples[tool.name], **({"wait_secs": 1} if tool.name == "event_watch" else {})}
                 result = await client.call_tool(tool.name, arguments)
                 assert not result.is_error, (tool.name, result)
                 Draft202012Validator(tool.output_schema).validate(result.structured_content)
+                assert json.loads(result.content[0].text) == result.structured_content, tool.name
 
     async def wrong_arguments():
         async with connect() as client:
-            result = await client.call_tool("system_query", {"query": "disk", "args": {"limit": "many"}, "colour": 1})
-            assert result.is_error and "/args/limit" in result.content[0].text, result
-            at = {error["at"] for error in result.structured_content["errors"]}
-            assert at == {"", "/args/limit"} and result.structured_content["code"] == "request.field"
-            late = await client.call_tool("ledger_proof", {"id": 999_999})
-            assert late.is_error and late.structured_content["code"] == "ledger.not_found"
-
-    async def unknown_tool():
-        async with connect() as client:
-            try:
-                await client.call_tool("ledger_prove", {})
-            except MCPError as error:
-                assert error.code == -32602 and "ledger_proof" in str(error), error
-            else:
-                raise AssertionError("no error")
-
-    async def progress():
-        async with connect() as client:
-            seen = []
-
-            async def told(progress, total, message):
-                seen.append((progress, message))
-
-            result = await client.call_tool("event_watch", {"after_id": 0, "limit": 1}, progress_callback=told)
-            assert len(result.structured_content["items"]) == 1
-            assert seen and seen[0] == (1.0, "agentd.ledger.created"), seen
-
-    async def many_at_once():
-        async with connect() as client:
-            calls = [client.call_tool("system_query", {"query": "processes", "args": {"limit": 5}}) for _ in range(50)]
-            results = await asyncio.gather(*calls)
-            assert all(len(result.structured_content["result"]) == 5 for result in results)
+            result = await client.call_tool("system_query", {"query": "disc", "args": {"limit": "many"}, "colour": 1})
+            problem = result.structured_content
+            assert result.is_error and problem["code"] == "request.field" and "/args/limit" in result.content[0].text
+            assert {error["at"] for error in problem["errors"]} == {"", "/args/limit", "/query"}
+            assert "disk, hostname" in str(problem), problem
+            for tool, arguments, at in (("event_log", {"since": "yesterday"}, "/since"), ("ledger_proof", {}, ""), ("ledger_verify", {"against": [1]}, "/against/0")):
+                result = await client.call_tool(tool, arguments)
+                assert result.is_error and [error["at"] for error in result.structured_content["errors"]] == [at], result
 
     async def lean():
         async with connect("--lean") as client:
             names = {tool.name for tool in (await client.list_tools()).tools}
             assert {"tool_search", "tool_call"} <= names and len(names) <= 14 and "ledger_proof" not in names
-            found = await client.call_tool("tool_search", {"query": "prove an event"})
-            assert found.structured_content["tools"][0]["name"] == "ledger_proof"
-            result = await client.call_tool("tool_call", {"tool": "ledger_proof", "arguments": {"id": 1}})
-            assert result.structured_content["index"] == 0
-            wrong = await client.call_tool("tool_call", {"tool": "ledger_proof", "arguments": {"id": "x"}})
-            assert wrong.is_error and wrong.structured_content["errors"][0]["at"] == "/id"
+            found = (await client.call_tool("tool_search", {"query": "prove an event"})).structured_content["tools"]
+            assert found[0]["name"] == "ledger_proof" and "id" in found[0]["inputSchema"]["properties"]
+            assert (await client.call_tool("tool_call", {"tool": "ledger_proof", "arguments": {"id": 1}})).structured_content["index"] == 0
+            for call, at in (({"tool": "ledger_proof", "arguments": {"id": "x"}}, "/id"), ({"tool": "ledger_prove"}, "/tool"), ({}, ""), ({"tool": "tool_call"}, "/tool")):
+                wrong = await client.call_tool("tool_call", call)
+                assert wrong.is_error and wrong.structured_content["errors"][0]["at"] == at, wrong
 
     async def toolsets():
         async with connect("--toolsets", "ledger") as client:
-            names = {tool.name for tool in (await client.list_tools()).tools}
-            assert "event_log" in names and "system_health" not in names
-            try:
-                await client.call_tool("system_health", {})
-            except MCPError:
-                pass
-            else:
-                raise AssertionError("a tool outside the toolsets was called")
+            assert {"event_log"} <= {tool.name for tool in (await client.list_tools()).tools} <= set(examples) - {"system_health"}
+            await fails(client.call_tool("system_health", {}))
 
-    yield "every tool is listed and does its example", every_tool
-    yield "wrong arguments are named by their path", wrong_arguments
-    yield "an unknown tool is an error that names close ones", unknown_tool
-    yield "a stream tells its progress", progress
-    yield "50 calls at once", many_at_once
-    yield "a lean bridge lists little and calls everything", lean
-    yield "a toolset is all there is", toolsets
+    with suite.check("SDK: stdio does everything"):
+        everywhere(lambda: over_stdio(bridge, agentd), agentd)
+    named = {"every tool is listed and does its example": every_tool, "wrong arguments are named by their path": wrong_arguments,
+             "a lean bridge lists little and calls everything": lean, "a toolset is all there is": toolsets}
+    for name, check in named.items():
+        with suite.check(f"SDK: {name}"):
+            run(check())

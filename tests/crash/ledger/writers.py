@@ -76,7 +76,7 @@ class AgentWriter(Writer):
             self.tries[key].append(f"req_{ulid()}")
             return {"X-Osmoda-Actor": f"agent:{self.name}", "X-Request-Id": self.tries[key][-1], "Idempotency-Key": key}
 
-        reply = self.repeat("POST", "/notify", {"text": f"from {key}"}, headers, {"idempotency.busy"})
+        reply = self.repeat("POST", "/notify", {"title": f"from {key}"}, headers, {"idempotency.busy"})
         assert reply.status == 200 or reply.code == "outcome.unknown", reply
         self.answers[key] = reply.status
         self.acked += reply.status == 200

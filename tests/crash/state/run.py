@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """run.py BIN_DIR: every way a state folder can be unusable: a clear code and remedy, degraded not dead, and healed when the cause is gone."""
-import contextlib, os, pathlib, shutil, sqlite3, subprocess, sys
+import contextlib, os, pathlib, shutil, subprocess, sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests"), str(pathlib.Path(__file__).parent)]
+import damage
 import sockets
+from damage import newer, overwrite
 from harness import Skip, Suite, playground, tmpfs, wait_for
 from machine import Machine
 from wire import Source
@@ -52,35 +54,17 @@ def read_only_at_start(machine):
     assert second.returncode == 1 and "in use" in second.stderr, f"a second agentd ran on the state that was read-only at first: {second}"
 
 
-def damaged(machine, damage, code="state.corrupt", reads=False):
+def damaged(machine, spoil, code="state.corrupt", reads=False):
     machine.grown(200).stopped()
     copy = machine.agentd.root / "copy"
     shutil.copytree(machine.ledger, copy)
-    damage(machine.database)
+    spoil(machine.database)
     changed = machine.database.read_bytes()
     machine.agentd.start()
     machine.is_degraded(code, reads=reads)
     assert machine.database.read_bytes() == changed, "the evidence was changed"
     shutil.copytree(copy, machine.ledger, dirs_exist_ok=True)
     machine.heals()
-
-
-def overwrite(start, length):
-    def damage(database):
-        with open(database, "r+b") as file:
-            file.seek(start if start >= 0 else max(0, database.stat().st_size + start))
-            file.write(b"\xa5" * length)
-    return damage
-
-
-def newer(min_reader):
-    def change(database):
-        db = sqlite3.connect(database)
-        with db:
-            db.execute("UPDATE meta SET value = ? WHERE key = 'min_reader'", [min_reader])
-        db.execute("PRAGMA user_version = 99")
-        db.close()
-    return change
 
 
 def newer_but_admits_us(machine):
@@ -145,6 +129,7 @@ def main(bin_dir):
         for number, (name, test) in enumerate(plain.items()):
             with suite.check(name):
                 test(Machine(make, bin_dir, root / f"p{number}"))
+        damage.run(suite, make, root, bin_dir)
         sockets.run(suite, root, make, bin_dir)
     suite.end()
 

@@ -32,7 +32,7 @@ def swap(db):
 
 def insert(db):
     db.execute(f"UPDATE events SET id = -id WHERE id >= {PLACE}")
-    db.execute(f"UPDATE events SET id = 1 - id WHERE id < 0")
+    db.execute("UPDATE events SET id = 1 - id WHERE id < 0")
     db.execute(f"INSERT INTO events SELECT {PLACE}, ts, type, actor, payload, prev_hash, hash FROM events WHERE id = {PLACE - 1}")
     db.execute(f"UPDATE events SET prev_hash = (SELECT hash FROM events WHERE id = {PLACE - 1}) WHERE id = {PLACE}")
 

@@ -33,7 +33,7 @@ impl Engine {
             .await?;
         let checkpoints = stored + input.against.len() as u64;
         let mut verifier = Verifier::new(Trust::default());
-        for note in &input.against {
+        for note in input.against.iter() {
             if let Err(failure) = verifier.against(note) {
                 return Ok(failed(&failure, checkpoints));
             }

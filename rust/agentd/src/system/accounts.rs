@@ -13,9 +13,8 @@ pub(super) struct Accounts {
     names: HashMap<u32, String>,
 }
 
-/// Uids from here on are people (login.defs(5), UID_MIN), except nobody.
-const FIRST_PERSON: u32 = 1000;
-const NOBODY: u32 = 65534;
+/// UID_MIN and UID_MAX of login.defs(5). Nix' build users are in between, but may not log in.
+const PEOPLE: std::ops::RangeInclusive<u32> = 1000..=60_000;
 
 impl Accounts {
     pub(super) fn read() -> Result<Self, HostError> {
@@ -29,7 +28,8 @@ impl Accounts {
             let fields: Vec<&str> = line.split(':').collect();
             let [name, _, uid, gid, _, home, shell] = fields[..] else { return None };
             let (uid, gid) = (uid.parse().ok()?, gid.parse().ok()?);
-            let system = uid < FIRST_PERSON || uid == NOBODY;
+            let may_log_in = !matches!(shell.rsplit('/').next(), Some("nologin" | "false"));
+            let system = !(PEOPLE.contains(&uid) && may_log_in);
             Some(User {
                 name: name.to_owned(),
                 uid,
@@ -62,7 +62,8 @@ mod tests {
     #[test]
     fn a_line_that_is_no_account_is_passed_over() {
         let accounts = Accounts::parse(
-            "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\n# no\nann:x:1000:100:Ann,,:/home/ann:/bin/zsh\na:b\n",
+            "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\n# no\nann:x:1000:100:Ann,,:/home/ann:/bin/zsh\na:b\n\
+             nixbld1:x:30001:30000::/var/empty:/run/current-system/sw/bin/nologin\nnobody:x:65534:65534::/:/bin/sh\n",
         );
         assert_eq!((accounts.name(0), accounts.name(7)), ("root".into(), "7".into()));
         let people: Vec<_> =

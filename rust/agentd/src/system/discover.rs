@@ -1,97 +1,199 @@
 //! What runs here: programs that listen, and programs we know, with where they listen and which unit they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use osmoda_types::api::agentd::system::{Discovered, PortNumber, SystemDiscoverOut, Unit};
+use osmoda_types::api::agentd::system::{Discovered, Port, PortNumber, SystemDiscoverOut, Unit};
+use procfs::FromRead;
+use procfs::process::Stat;
 
+use super::HostError;
 use super::accounts::Accounts;
-use super::{HostError, processes, sockets};
+use super::known::{self, Kind};
+use super::procfiles::ProcFiles;
+use super::{processes, sockets};
 
-/// Programs by the name the kernel keeps (at most 15 bytes), and what they are.
-const KNOWN: &[(&str, &str)] = &[
-    ("agentd", "osmoda"),
-    ("apache2", "apache"),
-    ("beam.smp", "erlang"),
-    ("caddy", "caddy"),
-    ("cloudflared", "cloudflared"),
-    ("containerd", "containerd"),
-    ("dockerd", "docker"),
-    ("dovecot", "dovecot"),
-    ("grafana", "grafana"),
-    ("grafana-server", "grafana"),
-    ("haproxy", "haproxy"),
-    ("httpd", "apache"),
-    ("java", "java"),
-    ("mariadbd", "mysql"),
-    ("master", "postfix"),
-    ("memcached", "memcached"),
-    ("mongod", "mongodb"),
-    ("mysqld", "mysql"),
-    ("named", "bind"),
-    ("nginx", "nginx"),
-    ("node", "node"),
-    ("ollama", "ollama"),
-    ("php-fpm", "php"),
-    ("podman", "podman"),
-    ("postgres", "postgres"),
-    ("prometheus", "prometheus"),
-    ("redis-server", "redis"),
-    ("sshd", "sshd"),
-    ("systemd-resolve", "resolved"),
-    ("tailscaled", "tailscale"),
-    ("traefik", "traefik"),
-    ("unbound", "unbound"),
-    ("valkey-server", "valkey"),
-];
+/// Listening ports that are listed; what is beyond is only counted.
+const MOST_PORTS: usize = 10_000;
 
-/// Looks around; `units` is what systemd lists, `None` without systemd.
-pub(super) fn discover(units: Option<Vec<Unit>>) -> Result<SystemDiscoverOut, HostError> {
-    let accounts = Accounts::read()?;
-    let (listening, pids_hidden) = sockets::ports()?;
-    let mut ports: BTreeMap<u32, Vec<PortNumber>> = BTreeMap::new();
-    for port in &listening {
-        let Some(pid) = port.pid else { continue };
-        let number = PortNumber { protocol: port.protocol, address: port.address.clone(), port: port.port };
-        ports.entry(pid).or_default().push(number);
-    }
-    let service = |pid: u32| {
-        let name = processes::name(pid)?;
-        let kind = KNOWN.iter().find(|(program, _)| *program == name).map(|(_, kind)| *kind);
-        let ports = ports.remove(&pid).unwrap_or_default();
-        let uid = procfs::process::Process::new(pid.cast_signed()).and_then(|process| process.uid()).ok()?;
-        // A worker of a known program that listens on nothing says nothing new.
-        let known = kind.filter(|_| !ports.is_empty() || is_first_of_its_kind(pid, &name));
-        (known.is_some() || !ports.is_empty()).then(|| Discovered {
-            kind: kind.unwrap_or("other").to_owned(),
-            name,
-            pid,
-            unit: processes::unit(pid),
-            user: accounts.name(uid),
-            ports,
-        })
-    };
-    let services = processes::pids().filter_map(service).collect();
-    let systemd = units.is_some();
-    let mut units = units.unwrap_or_default();
-    units.retain(|unit| {
-        matches!(unit.active.as_str(), "active" | "failed" | "activating" | "reloading" | "deactivating")
-    });
-    Ok(SystemDiscoverOut { services, listening, units, systemd, pids_hidden })
+/// What is known of a process before its ports are.
+struct Program {
+    name: String,
+    ppid: u32,
+    kind: Option<Kind>,
 }
 
-/// Whether its parent is another program.
-fn is_first_of_its_kind(pid: u32, name: &str) -> bool {
-    let stat = procfs::process::Process::new(pid.cast_signed()).and_then(|process| process.stat());
-    stat.is_ok_and(|stat| processes::name(stat.ppid.unsigned_abs()).as_deref() != Some(name))
+/// What a look at /proc finds; systemd's side is added by whoever asks it.
+pub(super) fn discover() -> Result<SystemDiscoverOut, HostError> {
+    let accounts = Accounts::read()?;
+    let mut files = ProcFiles::open()?;
+    let listening = sockets::ports(&mut files, MOST_PORTS)?;
+    let mut ports: HashMap<u32, Vec<PortNumber>> = HashMap::new();
+    for port in &listening.ports {
+        if let Some(pid) = port.pid {
+            ports.entry(pid).or_default().push(number(port));
+        }
+    }
+    let programs = programs(&mut files)?;
+    let mut services: Vec<Discovered> = Vec::new();
+    for (pid, program) in &programs {
+        let ports = ports.remove(pid).unwrap_or_default();
+        if ports.is_empty() && !serves_without_port(program, &programs) {
+            continue;
+        }
+        let Some(uid) = files.uid(*pid) else { continue };
+        let service = Discovered {
+            name: program.name.clone(),
+            kind: program.kind.map_or("other", |kind| kind.name).to_owned(),
+            pid: Some(*pid),
+            unit: files.read(*pid, "cgroup").and_then(processes::unit_of),
+            user: accounts.name(uid),
+            ports,
+        };
+        add(&mut services, service);
+    }
+    services.extend(hidden(&listening.ports));
+    Ok(SystemDiscoverOut {
+        services,
+        listening_total: listening.total,
+        pids_hidden: listening.hidden,
+        listening: listening.ports,
+        units: Vec::new(),
+        systemd: false,
+    })
+}
+
+/// Adds the units that do or did something; `None` without systemd.
+pub(super) fn add_units(found: &mut SystemDiscoverOut, units: Option<Vec<Unit>>) {
+    found.systemd = units.is_some();
+    found.units = units.unwrap_or_default();
+    found.units.retain(|unit| unit.active != "inactive");
+}
+
+fn programs(files: &mut ProcFiles) -> Result<BTreeMap<u32, Program>, HostError> {
+    let mut all = BTreeMap::new();
+    for pid in files.pids()? {
+        let Some(stat) = files.read(pid, "stat").and_then(|text| Stat::from_read(text).ok()) else {
+            continue;
+        };
+        let kind = files.read(pid, "cmdline").and_then(|command| known::kind(&stat.comm, command));
+        let name = known::program(&stat.comm).to_owned();
+        all.insert(pid, Program { name, ppid: stat.ppid.unsigned_abs(), kind });
+    }
+    Ok(all)
+}
+
+/// A worker of a known program that listens on nothing says nothing new.
+fn serves_without_port(program: &Program, programs: &BTreeMap<u32, Program>) -> bool {
+    let parent = programs.get(&program.ppid).and_then(|parent| parent.kind);
+    program.kind.is_some_and(|kind| kind.serves && parent != Some(kind))
+}
+
+/// Adds a process to the entry of its service, or as a new one. A scope holds what somebody happened to start together,
+/// so it joins nothing.
+fn add(services: &mut Vec<Discovered>, service: Discovered) {
+    let is_service = |unit: &str| unit.ends_with(".service");
+    let same = |known: &&mut Discovered| {
+        service.unit.as_deref().is_some_and(is_service)
+            && (&known.unit, &known.kind, &known.name) == (&service.unit, &service.kind, &service.name)
+    };
+    match services.iter_mut().find(same) {
+        Some(known) => {
+            known.ports.extend(service.ports);
+            known.ports.sort();
+            known.ports.dedup();
+        }
+        None => services.push(service),
+    }
+}
+
+/// Services whose process we may not see, by their usual ports.
+fn hidden(listening: &[Port]) -> Vec<Discovered> {
+    let mut services: BTreeMap<(&str, &str), Vec<PortNumber>> = BTreeMap::new();
+    for port in listening.iter().filter(|port| port.pid_hidden) {
+        if let Some(kind) = known::kind_at(port.port) {
+            services.entry((kind, &port.user)).or_default().push(number(port));
+        }
+    }
+    let service = |((kind, user), ports): ((&str, &str), Vec<PortNumber>)| Discovered {
+        name: kind.to_owned(),
+        kind: kind.to_owned(),
+        pid: None,
+        unit: None,
+        user: user.to_owned(),
+        ports,
+    };
+    services.into_iter().map(service).collect()
+}
+
+fn number(port: &Port) -> PortNumber {
+    PortNumber { protocol: port.protocol, address: port.address.clone(), port: port.port }
 }
 
 #[cfg(test)]
 mod tests {
+    use osmoda_types::api::agentd::system::Protocol;
+
     use super::*;
 
+    fn service(pid: u32, unit: Option<&str>, port: u16) -> Discovered {
+        Discovered {
+            name: "nginx".into(),
+            kind: "nginx".into(),
+            pid: Some(pid),
+            unit: unit.map(str::to_owned),
+            user: "root".into(),
+            ports: vec![PortNumber { protocol: Protocol::Tcp, address: "::".into(), port }],
+        }
+    }
+
     #[test]
-    fn the_table_is_sorted_and_fits_the_kernels_names() {
-        assert!(KNOWN.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        assert!(KNOWN.iter().all(|(program, _)| program.len() <= 15));
+    fn the_processes_of_a_unit_are_one_service_and_those_of_a_scope_are_not() {
+        let mut services = Vec::new();
+        for (pid, unit, port) in [
+            (1, Some("nginx.service"), 80),
+            (2, Some("nginx.service"), 443),
+            (3, Some("nginx.service"), 80),
+            (4, Some("session-1.scope"), 80),
+            (5, Some("session-1.scope"), 81),
+            (6, None, 80),
+            (7, None, 81),
+        ] {
+            add(&mut services, service(pid, unit, port));
+        }
+        let short: Vec<_> = services.iter().map(|s| (s.pid.unwrap(), s.ports.len())).collect();
+        assert_eq!(short, [(1, 2), (4, 1), (5, 1), (6, 1), (7, 1)]);
+    }
+
+    #[test]
+    fn a_hidden_process_is_known_by_its_port_and_only_then() {
+        let port = |port, pid_hidden| Port {
+            protocol: Protocol::Tcp,
+            address: "127.0.0.1".into(),
+            port,
+            pid: None,
+            process: None,
+            user: "postgres".into(),
+            pid_hidden,
+        };
+        let found = hidden(&[port(5432, true), port(6379, false), port(5433, true)]);
+        assert_eq!(found.iter().map(|s| (s.kind.as_str(), s.pid)).collect::<Vec<_>>(), [("postgres", None)]);
+    }
+
+    #[test]
+    fn a_worker_without_a_port_is_not_listed() {
+        let kind = |command: &[u8]| known::kind("", command);
+        let program = |ppid, kind| Program { name: String::new(), ppid, kind };
+        let programs = BTreeMap::from([
+            (1, program(0, None)),
+            (2, program(1, kind(b"postgres"))),
+            (3, program(2, kind(b"postgres"))),
+            (4, program(1, kind(b"node\0x.js"))),
+        ]);
+        let listed: Vec<u32> = programs
+            .iter()
+            .filter(|(_, program)| serves_without_port(program, &programs))
+            .map(|(pid, _)| *pid)
+            .collect();
+        assert_eq!(listed, [2]);
     }
 }

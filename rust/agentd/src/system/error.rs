@@ -18,6 +18,15 @@ pub enum HostError {
     /// A file of /proc cannot be read or is not as proc(5) has it.
     #[error("cannot read /proc")]
     Proc(#[from] procfs::ProcError),
+    /// A file of the kernel is not as its manual page has it.
+    #[error("{} is not in its known form", path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The sampler cannot read /proc; it logged why.
+    #[error("the machine cannot be sampled")]
+    Blind,
     /// systemctl failed or took too long.
     #[error("systemctl did not answer")]
     Systemctl {
@@ -43,16 +52,15 @@ pub enum HostError {
 
 impl From<HostError> for Problem {
     fn from(error: HostError) -> Self {
-        match &error {
-            HostError::Read { .. } | HostError::Proc(_) | HostError::Systemctl { .. } => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(error = %error, cause, "the machine cannot be looked at");
+        match error {
+            HostError::Read { .. } | HostError::Proc(_) | HostError::Shape { .. } | HostError::Blind => {
                 Self::new(Code::HostUnreadable)
             }
+            HostError::Systemctl { .. } => Self::new(Code::HostUnreadable).detail("systemctl did not answer"),
             HostError::NoSystemd => Self::new(Code::SystemdAbsent),
             HostError::NoGenerations => Self::new(Code::NixAbsent),
             HostError::Argument { pointer } => {
-                Self::new(Code::RequestField).at(*pointer, "does not belong to this query")
+                Self::new(Code::RequestField).at(pointer, "does not belong to this query")
             }
             HostError::Lost => Self::new(Code::InternalBug),
         }

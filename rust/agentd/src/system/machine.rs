@@ -1,62 +1,48 @@
 //! The machine as agentd's calls see it.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::fs;
 use std::time::Duration;
 
 use osmoda_types::api::agentd::system::{
-    Cpu, Hostname, LoadAverage, MachineHealth, Memory, Query, QueryResult, Sort, Swap, SystemDiscoverOut,
-    SystemQueryIn, SystemQueryOut, Uptime,
+    Hostname, MachineHealth, Query, QueryResult, Sort, SystemDiscoverOut, SystemQueryIn, SystemQueryOut,
+    Uptime,
 };
-use osmoda_types::{Clock, Timestamp};
-use procfs::Current;
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::Semaphore;
 
 use super::accounts::Accounts;
+use super::procfiles::ProcFiles;
 use super::sampler::Sampler;
-use super::{HostError, discover, disks, generations, processes, sockets, units};
+use super::{HostError, discover, generations, mounts, processes, sockets, units};
 
 /// The machine; its sampler runs as long as this lives.
 pub struct Machine {
-    shared: Arc<Shared>,
+    sampler: Sampler,
+    /// Walks over /proc take time and memory: two at once, the others wait.
+    walks: Semaphore,
 }
 
-/// What a look at the machine needs.
-pub(super) struct Shared {
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) sampler: Sampler,
-    /// Mounts whose server did not answer yet; they are not asked twice at a time.
-    pub(super) hanging: Mutex<HashSet<String>>,
-}
+const MOST_WALKS: usize = 2;
 
 impl Machine {
-    /// Starts to sample; within a tokio runtime.
-    pub fn start(clock: Arc<dyn Clock>) -> Self {
-        Self { shared: Arc::new(Shared { clock, sampler: Sampler::start(), hanging: Mutex::default() }) }
+    /// Takes the first sample, then samples in the background; within a tokio runtime.
+    pub async fn start() -> Self {
+        Self { sampler: Sampler::start().await, walks: Semaphore::new(MOST_WALKS) }
     }
 
-    /// How the machine is. Never waits for a sample, nor for a disk that does not answer.
+    /// How the machine was at the last sample, at most 2 s ago, its disks at most 10 s ago. Reads nothing.
     ///
     /// # Errors
-    /// [`HostError::Proc`] where /proc is hidden.
-    pub async fn health(&self, daemon_uptime_secs: u64) -> Result<MachineHealth, HostError> {
-        let memory = procfs::Meminfo::current()?;
-        let load = procfs::LoadAverage::current()?;
-        let available = memory.mem_available.unwrap_or(memory.mem_free);
-        let (usage_percent, cores) = self.shared.sampler.cpu();
+    /// [`HostError::Blind`] while /proc cannot be read.
+    pub fn health(&self, daemon_uptime_secs: u64) -> Result<MachineHealth, HostError> {
+        let reading = self.sampler.reading()?;
         Ok(MachineHealth {
-            cpu: Cpu { usage_percent, cores },
-            memory: Memory {
-                total_bytes: memory.mem_total,
-                used_bytes: memory.mem_total.saturating_sub(available),
-                available_bytes: available,
-            },
-            swap: Swap {
-                total_bytes: memory.swap_total,
-                used_bytes: memory.swap_total.saturating_sub(memory.swap_free),
-            },
-            load_average: LoadAverage { one: load.one, five: load.five, fifteen: load.fifteen },
-            disks: disks::disks(&self.shared).await?,
-            uptime: uptime()?.as_secs(),
+            cpu: reading.cpu,
+            memory: reading.memory,
+            swap: reading.swap,
+            load_average: reading.load_average,
+            disks: reading.disks,
+            uptime: uptime().as_secs(),
             daemon_uptime_secs,
         })
     }
@@ -64,9 +50,34 @@ impl Machine {
     /// Answers a query.
     ///
     /// # Errors
-    /// What the query needs and the machine does not have.
+    /// What the query needs and the machine does not have, or an argument that does not belong to it.
     pub async fn query(&self, input: SystemQueryIn) -> Result<SystemQueryOut, HostError> {
-        let (query, args) = (input.query, input.args);
+        self.answer(input).await.inspect_err(log)
+    }
+
+    /// Finds out what runs here.
+    ///
+    /// # Errors
+    /// [`HostError`] where /proc is hidden or systemd does not answer.
+    pub async fn discover(&self) -> Result<SystemDiscoverOut, HostError> {
+        let units = async {
+            match units::services().await {
+                Err(HostError::NoSystemd) => Ok(None),
+                answered => answered.map(Some),
+            }
+        };
+        let (units, found) = tokio::join!(units, self.walk(discover::discover));
+        let found = found.and_then(|mut found| {
+            discover::add_units(&mut found, units?);
+            Ok(found)
+        });
+        found.inspect_err(log)
+    }
+
+    async fn answer(
+        &self,
+        SystemQueryIn { query, args }: SystemQueryIn,
+    ) -> Result<SystemQueryOut, HostError> {
         if args.sort.is_some() && query != Query::Processes {
             return Err(HostError::Argument { pointer: "/args/sort" });
         }
@@ -74,164 +85,284 @@ impl Machine {
             return Err(HostError::Argument { pointer: "/args/limit" });
         }
         let limit = args.limit.map_or(100, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
-        let sort = args.sort.unwrap_or(Sort::Cpu);
-        let result = match query {
+        let (answer, total) = match query {
             Query::Processes => {
-                let shared = self.shared.clone();
-                QueryResult::Processes(looked(move || processes::processes(&shared, sort, limit)).await?)
+                let since = processes::Since {
+                    booted_at: self.sampler.reading()?.booted_at,
+                    uptime: uptime(),
+                    earlier: self.sampler.earlier(),
+                };
+                let sort = args.sort.unwrap_or(Sort::Cpu);
+                let (rows, total) = self.walk(move || processes::processes(&since, sort, limit)).await?;
+                (QueryResult::Processes(rows), Some(total))
             }
-            Query::Disk => QueryResult::Disk(first(limit, disks::disks(&self.shared).await?)),
-            Query::Hostname => QueryResult::Hostname(hostname()?),
-            Query::Uptime => QueryResult::Uptime(self.uptime()?),
-            Query::Services => QueryResult::Services(first(limit, units::services().await?)),
-            Query::Ports => QueryResult::Ports(first(limit, looked(sockets::ports).await?.0)),
+            Query::Disk => listed(QueryResult::Disk, self.sampler.disks.ask().await?, limit),
+            Query::Hostname => (QueryResult::Hostname(hostname()?), None),
+            Query::Uptime => (QueryResult::Uptime(self.uptime()?), None),
+            Query::Services => listed(QueryResult::Services, units::services().await?, limit),
+            Query::Ports => {
+                let listening = self.walk(move || sockets::ports(&mut ProcFiles::open()?, limit)).await?;
+                (QueryResult::Ports(listening.ports), Some(listening.total))
+            }
             Query::Connections => {
-                QueryResult::Connections(looked(move || sockets::connections(limit)).await?)
+                let (rows, total) =
+                    self.walk(move || sockets::connections(&mut ProcFiles::open()?, limit)).await?;
+                (QueryResult::Connections(rows), Some(total))
             }
-            Query::Users => QueryResult::Users(first(limit, Accounts::read()?.users())),
-            Query::Mounts => QueryResult::Mounts(first(limit, disks::mounts()?)),
+            Query::Users => listed(QueryResult::Users, Accounts::read()?.users(), limit),
+            Query::Mounts => listed(QueryResult::Mounts, mounts::mounts()?, limit),
             Query::Generations => {
-                QueryResult::Generations(first(limit, looked(generations::generations).await?))
+                listed(QueryResult::Generations, self.walk(generations::generations).await?, limit)
             }
         };
-        Ok(SystemQueryOut { query, result })
-    }
-
-    /// Finds out what runs here.
-    ///
-    /// # Errors
-    /// [`HostError::Proc`] or [`HostError::Read`] where /proc is hidden.
-    pub async fn discover(&self) -> Result<SystemDiscoverOut, HostError> {
-        let units = match units::services().await {
-            Err(HostError::NoSystemd) => None,
-            answered => Some(answered?),
-        };
-        looked(move || discover::discover(units)).await
+        Ok(SystemQueryOut { answer, total })
     }
 
     fn uptime(&self) -> Result<Uptime, HostError> {
-        let up = uptime()?;
-        Ok(Uptime { uptime_secs: up.as_secs(), booted_at: self.shared.clock.now().minus(up) })
+        Ok(Uptime { uptime_secs: uptime().as_secs(), booted_at: self.sampler.reading()?.booted_at })
+    }
+
+    /// Looks at the machine where a look may take its time.
+    async fn walk<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> Result<T, HostError> + Send + 'static,
+    ) -> Result<T, HostError> {
+        let _turn = self.walks.acquire().await.expect("the semaphore is never closed");
+        tokio::task::spawn_blocking(look).await.unwrap_or(Err(HostError::Lost))
     }
 }
 
-/// Runs a look at the machine where it may take its time.
-async fn looked<T: Send + 'static>(
-    look: impl FnOnce() -> Result<T, HostError> + Send + 'static,
-) -> Result<T, HostError> {
-    tokio::task::spawn_blocking(look).await.unwrap_or(Err(HostError::Lost))
-}
-
-fn first<T>(limit: usize, mut rows: Vec<T>) -> Vec<T> {
+/// The first rows and how many there are.
+fn listed<T>(
+    answer: impl FnOnce(Vec<T>) -> QueryResult,
+    mut rows: Vec<T>,
+    limit: usize,
+) -> (QueryResult, Option<u64>) {
+    let total = rows.len() as u64;
     rows.truncate(limit);
-    rows
+    (answer(rows), Some(total))
 }
 
-fn uptime() -> Result<Duration, HostError> {
-    Ok(procfs::Uptime::current()?.uptime_duration())
+/// Since boot, time asleep included.
+fn uptime() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
 fn hostname() -> Result<Hostname, HostError> {
     let path = "/proc/sys/kernel/hostname";
-    let text =
-        std::fs::read_to_string(path).map_err(|source| HostError::Read { path: path.into(), source })?;
+    let text = fs::read_to_string(path).map_err(|source| HostError::Read { path: path.into(), source })?;
     Ok(Hostname { hostname: text.trim_end().to_owned() })
 }
 
-/// When the machine was started, seen from now.
-pub(super) fn booted_at(clock: &dyn Clock) -> Result<Timestamp, HostError> {
-    Ok(clock.now().minus(uptime()?))
+/// The caller learns that the machine cannot be read, the log learns why.
+fn log(error: &HostError) {
+    if !matches!(error, HostError::NoSystemd | HostError::NoGenerations | HostError::Argument { .. }) {
+        tracing::error!(error = error as &dyn std::error::Error, "the machine cannot be read");
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, UdpSocket};
-    use std::process::{Command, Stdio};
+    use std::io::{BufRead, BufReader};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::process::{Child, ChildStdout, Command, Stdio};
 
-    use osmoda_runtime::SystemClock;
-    use osmoda_types::api::agentd::system::{Protocol, QueryArgs};
-    use osmoda_types::{Code, Problem, Within};
+    use osmoda_types::api::agentd::system::{
+        Port, Process, Protocol, QueryArgs, SystemDiscover, SystemQuery,
+    };
+    use osmoda_types::{Code, Endpoint, Problem, Within};
 
     use super::*;
 
-    async fn ask(machine: &Machine, query: Query, args: QueryArgs) -> Result<QueryResult, Problem> {
-        Ok(machine.query(SystemQueryIn { query, args }).await?.result)
+    async fn ask(query: Query, args: QueryArgs) -> Result<SystemQueryOut, Problem> {
+        Ok(Machine::start().await.query(SystemQueryIn { query, args }).await?)
     }
 
-    fn machine() -> Machine {
-        Machine::start(Arc::new(SystemClock))
+    fn all() -> QueryArgs {
+        QueryArgs { sort: None, limit: Within::new(10_000) }
+    }
+
+    /// A child that is killed with the test.
+    struct Running(Child);
+
+    impl Running {
+        fn start(script: &str) -> (Self, BufReader<ChildStdout>) {
+            let mut command = Command::new("sh");
+            let mut child =
+                command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            let told = BufReader::new(child.stdout.take().unwrap());
+            (Self(child), told)
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    async fn ports() -> Vec<Port> {
+        let Ok(SystemQueryOut { answer: QueryResult::Ports(ports), total }) = ask(Query::Ports, all()).await
+        else {
+            panic!("ports")
+        };
+        assert_eq!(total, Some(ports.len() as u64));
+        ports
     }
 
     #[tokio::test]
     async fn a_port_is_found_with_the_process_that_listens() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let waiting = UdpSocket::bind("[::1]:0").unwrap();
+        let listeners = (TcpListener::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("[::1]:0").unwrap());
         let wanted = [
-            (Protocol::Tcp, listener.local_addr().unwrap().port()),
-            (Protocol::Udp, waiting.local_addr().unwrap().port()),
+            (Protocol::Tcp, listeners.0.local_addr().unwrap()),
+            (Protocol::Udp, listeners.1.local_addr().unwrap()),
         ];
-        let Ok(QueryResult::Ports(ports)) = ask(&machine(), Query::Ports, QueryArgs::default()).await else {
-            panic!("ports")
-        };
-        for (protocol, number) in wanted {
-            let port = ports.iter().find(|port| (port.protocol, port.port) == (protocol, number)).unwrap();
-            assert_eq!(port.pid, Some(std::process::id()), "{port:?}");
-            assert!(port.process.is_some());
+        let ports = ports().await;
+        for (protocol, at) in wanted {
+            let is_it = |port: &&Port| (port.protocol, port.port) == (protocol, at.port());
+            let port = ports.iter().find(is_it).unwrap();
+            assert_eq!((port.address.clone(), port.pid), (at.ip().to_string(), Some(std::process::id())));
+            assert!(port.process.is_some() && !port.pid_hidden);
         }
-        let found = machine().discover().await.unwrap();
-        let ours = found.services.iter().find(|service| service.pid == std::process::id()).unwrap();
-        assert_eq!(ours.ports.len(), 2);
+        let found = Machine::start().await.discover().await.unwrap();
+        let ours = found.services.iter().find(|service| service.pid == Some(std::process::id())).unwrap();
+        for (_, at) in wanted {
+            assert!(ours.ports.iter().any(|port| port.port == at.port()));
+        }
+        assert_eq!(found.systemd, fs::exists("/run/systemd/system").unwrap());
     }
 
     #[tokio::test]
-    async fn a_busy_process_is_on_top() {
-        let mut busy =
-            Command::new("sh").args(["-c", "while :; do :; done"]).stdin(Stdio::null()).spawn().unwrap();
-        let machine = machine();
-        let args = QueryArgs { sort: Some(Sort::Cpu), limit: Within::new(10_000) };
-        // It is as busy as the machine lets it; wait for the kernel to have counted some of it.
-        let found = loop {
-            tokio::task::yield_now().await;
-            let Ok(QueryResult::Processes(all)) = ask(&machine, Query::Processes, args.clone()).await else {
-                panic!("processes")
-            };
-            assert!(all.windows(2).all(|pair| pair[0].cpu_percent >= pair[1].cpu_percent));
-            if let Some(found) =
-                all.into_iter().find(|process| process.pid == busy.id() && process.cpu_percent > 1.0)
-            {
-                break found;
-            }
+    async fn a_connection_is_found_from_both_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        let Ok(SystemQueryOut { answer: QueryResult::Connections(found), .. }) =
+            ask(Query::Connections, all()).await
+        else {
+            panic!("connections")
         };
-        assert!(found.command.contains("while :") && found.name == "sh" && found.ppid == std::process::id());
-        busy.kill().unwrap();
-        busy.wait().unwrap();
+        for end in [&near, &far] {
+            let local = end.local_addr().unwrap().to_string();
+            let remote = end.peer_addr().unwrap().to_string();
+            let row = found.iter().find(|row| row.local == local && row.remote == remote).unwrap();
+            assert_eq!((row.state.as_str(), row.pid), ("established", Some(std::process::id())));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_busy_process_stands_before_an_idle_one() {
+        let (idle, mut told) = Running::start("echo started; read line");
+        let mut line = String::new();
+        told.read_line(&mut line).unwrap();
+        // It says so after it has used some time, so that the test need not wait for the kernel to count it.
+        let (busy, mut told) = Running::start(
+            "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo used; while :; do :; done",
+        );
+        told.read_line(&mut line).unwrap();
+        let Ok(SystemQueryOut { answer: QueryResult::Processes(found), total }) =
+            ask(Query::Processes, all()).await
+        else {
+            panic!("processes")
+        };
+        assert!(total >= Some(found.len() as u64));
+        let in_order = |pair: &[Process]| {
+            pair[0].cpu_percent > pair[1].cpu_percent
+                || (pair[0].cpu_percent == pair[1].cpu_percent && pair[0].pid < pair[1].pid)
+        };
+        assert!(found.windows(2).all(in_order));
+        let place = |child: &Running| found.iter().position(|process| process.pid == child.0.id()).unwrap();
+        let process: &Process = &found[place(&busy)];
+        assert!(place(&busy) < place(&idle) && process.cpu_percent > 1.0, "{process:?}");
+        assert!(process.command.starts_with("sh -c i=0;") && process.name == "sh");
+        assert_eq!((process.ppid, process.uid), (std::process::id(), rustix::process::geteuid().as_raw()));
+        assert!(process.memory_bytes > 0 && process.threads == 1);
+    }
+
+    #[tokio::test]
+    async fn processes_that_end_while_they_are_looked_at_are_left_out() {
+        let (_breeder, mut told) = Running::start("echo go; while :; do true & true & wait; done");
+        told.read_line(&mut String::new()).unwrap();
+        let machine = Machine::start().await;
+        for _ in 0..20 {
+            let answer = machine.query(SystemQueryIn { query: Query::Processes, args: all() }).await.unwrap();
+            let QueryResult::Processes(found) = answer.answer else { panic!("processes") };
+            assert!(found.iter().any(|process| process.pid == std::process::id()));
+            machine.discover().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_is_as_its_schema_says() {
+        let queries = [
+            Query::Processes,
+            Query::Disk,
+            Query::Hostname,
+            Query::Uptime,
+            Query::Services,
+            Query::Ports,
+            Query::Connections,
+            Query::Users,
+            Query::Mounts,
+            Query::Generations,
+        ];
+        let conforms = |schema: schemars::Schema, answer: serde_json::Value| {
+            jsonschema::validate(&schema.to_value(), &answer)
+                .unwrap_or_else(|error| panic!("{error}: {answer}"));
+        };
+        for query in queries {
+            match ask(query, QueryArgs::default()).await {
+                Ok(answer) => {
+                    let value = serde_json::to_value(&answer).unwrap();
+                    assert_eq!(serde_json::from_value::<SystemQueryOut>(value.clone()).unwrap(), answer);
+                    assert_eq!(value["query"], serde_json::to_value(query).unwrap());
+                    conforms((SystemQuery::CALL.output)(), value);
+                }
+                Err(problem) => {
+                    assert!([Code::SystemdAbsent, Code::NixAbsent].contains(&problem.code), "{query:?}");
+                }
+            }
+        }
+        let found = Machine::start().await.discover().await.unwrap();
+        conforms((SystemDiscover::CALL.output)(), serde_json::to_value(found).unwrap());
     }
 
     #[tokio::test]
     async fn the_root_is_mounted_and_root_is_an_account() {
-        let machine = machine();
-        let Ok(QueryResult::Mounts(mounts)) = ask(&machine, Query::Mounts, QueryArgs::default()).await else {
+        let Ok(QueryResult::Mounts(mounts)) = ask(Query::Mounts, all()).await.map(|out| out.answer) else {
             panic!("mounts")
         };
         assert!(mounts.iter().any(|mount| mount.mount == "/"));
-        let Ok(QueryResult::Users(users)) = ask(&machine, Query::Users, QueryArgs::default()).await else {
+        let Ok(QueryResult::Users(users)) = ask(Query::Users, all()).await.map(|out| out.answer) else {
             panic!("users")
         };
         assert!(users.iter().any(|user| user.name == "root" && user.uid == 0 && user.system));
-        let health = machine.health(0).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn health_is_there_from_the_start() {
+        let health = Machine::start().await.health(7).unwrap();
         assert!(health.cpu.cores.len() >= std::thread::available_parallelism().map_or(1, usize::from));
-        assert!(
-            health.memory.total_bytes >= health.memory.available_bytes && health.memory.available_bytes > 0
-        );
-        assert!(health.disks.iter().all(|disk| disk.total_bytes >= disk.used_bytes));
+        assert!(health.cpu.cores.iter().all(|core| (0.0..=100.0).contains(&core.usage_percent)));
+        assert!(health.memory.total_bytes >= health.memory.available_bytes);
+        assert_eq!(health.daemon_uptime_secs, 7);
+    }
+
+    #[tokio::test]
+    async fn a_limit_leaves_rows_out_and_says_how_many_there_are() {
+        let args = QueryArgs { sort: Some(Sort::Memory), limit: Within::new(1) };
+        let answer = ask(Query::Processes, args).await.unwrap();
+        let QueryResult::Processes(rows) = answer.answer else { panic!("processes") };
+        assert!(rows.len() == 1 && answer.total > Some(1));
     }
 
     #[tokio::test]
     async fn an_argument_that_does_not_belong_to_the_query_is_refused() {
         let args = QueryArgs { sort: Some(Sort::Memory), limit: None };
-        let problem = ask(&machine(), Query::Users, args).await.unwrap_err();
+        let problem = ask(Query::Users, args).await.unwrap_err();
         assert_eq!((problem.code, problem.errors[0].at.as_str()), (Code::RequestField, "/args/sort"));
         let args = QueryArgs { sort: None, limit: Within::new(1) };
-        assert_eq!(ask(&machine(), Query::Hostname, args).await.unwrap_err().errors[0].at, "/args/limit");
+        assert_eq!(ask(Query::Hostname, args).await.unwrap_err().errors[0].at, "/args/limit");
     }
 }

@@ -1,12 +1,18 @@
 //! What the machine is right now, read from the kernel and nowhere else.
 
 mod accounts;
+mod cores;
 mod discover;
 mod disks;
 mod error;
+mod first;
 mod generations;
+mod holders;
+mod known;
 mod machine;
+mod mounts;
 mod processes;
+mod procfiles;
 mod sampler;
 mod sockets;
 mod units;

@@ -1,85 +1,102 @@
-//! CPU use over time: one task looks at /proc at a gentle pace, so that no request has to wait between two looks.
-//!
-//! A look at /proc/stat costs about 50 us, one at every process 3 ms with 200 of them.
+//! One task looks at /proc at a gentle pace, so that no request has to wait between two looks.
 
-use std::collections::HashMap;
-use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use osmoda_types::api::agentd::system::Core;
+use osmoda_types::Timestamp;
+use osmoda_types::api::agentd::system::{Cpu, Disk, LoadAverage, Memory, Swap};
+use procfs::Current;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::cores::{CoreTime, boot_time, core_times, usage};
+use super::disks::Disks;
 use super::processes::{self, Ticks};
+use super::{HostError, procfiles::ProcFiles};
 
-/// Between two looks at the cores.
-const CORES_EVERY: Duration = Duration::from_secs(2);
-/// Looks at the cores between two looks at the processes.
-const PROCESSES_EVERY: u32 = 5;
-/// A share over less time than this says little.
+/// Between two looks at cores, memory and load: 0.1 ms each.
+const READ_EVERY: Duration = Duration::from_secs(2);
+/// So many of these looks between two at processes and disks: 1 ms for each 100 processes.
+const WALK_EVERY: u32 = 5;
+/// A share of less time than this says little.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The samples; the task behind them ends when this is dropped.
 pub(super) struct Sampler {
     samples: Arc<Mutex<Samples>>,
+    pub(super) disks: Arc<Disks>,
     task: AbortHandle,
+}
+
+/// The machine when it was last looked at.
+#[derive(Clone)]
+pub(super) struct Reading {
+    pub(super) booted_at: Timestamp,
+    pub(super) cpu: Cpu,
+    pub(super) memory: Memory,
+    pub(super) swap: Swap,
+    pub(super) load_average: LoadAverage,
+    pub(super) disks: Vec<Disk>,
+}
+
+/// The CPU time of each process at one moment, by pid.
+pub(super) struct Walk {
+    at: Instant,
+    ticks: Vec<(u32, Ticks)>,
 }
 
 #[derive(Default)]
 struct Samples {
-    times: Vec<CoreTime>,
-    usage: f32,
-    cores: Vec<Core>,
-    /// The last look at the processes and the one before it.
-    processes: [Option<(Instant, HashMap<u32, Ticks>)>; 2],
+    /// None while /proc cannot be read.
+    reading: Option<Reading>,
+    /// The last walk and the one before it.
+    walks: [Option<Arc<Walk>>; 2],
 }
 
-/// Jiffies of one line of /proc/stat since boot.
-#[derive(Clone, Debug, PartialEq)]
-struct CoreTime {
-    name: String,
-    busy: u64,
-    all: u64,
+/// What the task remembers from one look to the next.
+#[derive(Default)]
+struct Looker {
+    cores: Vec<CoreTime>,
+    disks: Vec<Disk>,
+    blind: bool,
 }
 
 impl Sampler {
-    pub(super) fn start() -> Self {
-        let samples = Arc::new(Mutex::new(Samples::default()));
-        let sampling = samples.clone();
-        // The first interval is over at once: until then the use since boot is the best there is.
-        lock(&samples).look_at_cores(&read_cores());
+    /// Takes the first sample and begins to take the others.
+    pub(super) async fn start() -> Self {
+        let (samples, disks) = (Arc::new(Mutex::new(Samples::default())), Arc::new(Disks::default()));
+        let mut looker = Looker::default();
+        looker.look(&samples, &disks, true).await;
+        let (sampling, asking) = (samples.clone(), disks.clone());
         let task = tokio::spawn(async move {
-            let mut beat = interval(CORES_EVERY);
+            let mut beat = interval(READ_EVERY);
             beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let mut turn = 0;
-            loop {
-                if turn % PROCESSES_EVERY == 0 {
-                    let seen = (Instant::now(), processes::ticks());
-                    let older = lock(&sampling).processes[0].replace(seen);
-                    lock(&sampling).processes[1] = older;
-                }
+            beat.tick().await;
+            for turn in 1_u32.. {
                 beat.tick().await;
-                lock(&sampling).look_at_cores(&read_cores());
-                turn += 1;
+                looker.look(&sampling, &asking, turn.is_multiple_of(WALK_EVERY)).await;
             }
         });
-        Self { samples, task: task.abort_handle() }
+        Self { samples, disks, task: task.abort_handle() }
     }
 
-    /// All cores together and each, in percent of the last interval.
-    pub(super) fn cpu(&self) -> (f32, Vec<Core>) {
-        let samples = lock(&self.samples);
-        (samples.usage, samples.cores.clone())
+    /// The last sample.
+    ///
+    /// # Errors
+    /// [`HostError::Blind`] while /proc cannot be read.
+    pub(super) fn reading(&self) -> Result<Reading, HostError> {
+        lock(&self.samples).reading.clone().ok_or(HostError::Blind)
     }
 
-    /// The CPU time of a process at an earlier look that is old enough to compare with, and how long ago that was.
-    pub(super) fn earlier(&self, pid: u32) -> Option<(Ticks, Duration)> {
-        let samples = lock(&self.samples);
-        let looks = samples.processes.iter().flatten();
-        let (at, ticks) =
-            looks.map(|(at, ticks)| (at.elapsed(), ticks)).find(|(age, _)| *age >= LEAST_INTERVAL)?;
-        Some((*ticks.get(&pid)?, at))
+    /// The last walk over the processes that is old enough to compare with.
+    pub(super) fn earlier(&self) -> Option<Arc<Walk>> {
+        lock(&self.samples).earlier()
+    }
+}
+
+impl Samples {
+    fn earlier(&self) -> Option<Arc<Walk>> {
+        self.walks.iter().flatten().find(|walk| walk.at.elapsed() >= LEAST_INTERVAL).cloned()
     }
 }
 
@@ -89,43 +106,63 @@ impl Drop for Sampler {
     }
 }
 
-impl Samples {
-    fn look_at_cores(&mut self, stat: &str) {
-        let now = core_times(stat);
-        let before = |name: &str| self.times.iter().find(|time| time.name == name);
-        let mut usages = now.iter().map(|time| (time.name.clone(), time.percent_since(before(&time.name))));
-        // The first line is all of them together.
-        self.usage = usages.next().map_or(0.0, |(_, percent)| percent);
-        self.cores = usages.map(|(name, usage_percent)| Core { name, usage_percent }).collect();
-        self.times = now;
+impl Walk {
+    /// The CPU time of a process at that moment, and how long ago it was.
+    pub(super) fn ticks(&self, pid: u32) -> Option<(Ticks, Duration)> {
+        let at = self.ticks.binary_search_by_key(&pid, |(pid, _)| *pid).ok()?;
+        Some((self.ticks[at].1, self.at.elapsed()))
     }
 }
 
-impl CoreTime {
-    fn percent_since(&self, before: Option<&Self>) -> f32 {
-        let (busy, all) = before.map_or((0, 0), |before| (before.busy, before.all));
-        let (busy, all) = (self.busy.saturating_sub(busy), self.all.saturating_sub(all));
-        #[expect(clippy::cast_precision_loss, reason = "a share of two numbers, shown with one digit")]
-        let percent = if all == 0 { 0.0 } else { busy as f32 * 100.0 / all as f32 };
-        (percent * 10.0).round() / 10.0
+impl Looker {
+    async fn look(&mut self, samples: &Mutex<Samples>, disks: &Disks, walk: bool) {
+        if walk {
+            // Thousands of processes take longer than a worker of the runtime may be held.
+            let walked = tokio::task::spawn_blocking(|| {
+                let at = Instant::now();
+                Some(Walk { at, ticks: processes::ticks(&mut ProcFiles::open().ok()?).ok()? })
+            });
+            if let Ok(Some(walk)) = walked.await {
+                let mut samples = lock(samples);
+                samples.walks[1] = samples.walks[0].replace(Arc::new(walk));
+            }
+            self.disks = disks.ask().await.unwrap_or_default();
+        }
+        let reading = self.read();
+        if let (Err(error), false) = (&reading, self.blind) {
+            tracing::error!(error = error as &dyn std::error::Error, "the machine cannot be sampled");
+        }
+        self.blind = reading.is_err();
+        lock(samples).reading = reading.ok();
     }
-}
 
-fn read_cores() -> String {
-    fs::read_to_string("/proc/stat").unwrap_or_default()
-}
-
-/// The `cpu` lines: user nice system idle iowait irq softirq steal (proc_stat(5)); guest time is in user already.
-fn core_times(stat: &str) -> Vec<CoreTime> {
-    let line = |line: &str| {
-        let mut fields = line.split_ascii_whitespace();
-        let name = fields.next().filter(|name| name.starts_with("cpu"))?;
-        let jiffies: Vec<u64> = fields.take(8).filter_map(|field| field.parse().ok()).collect();
-        let all: u64 = jiffies.iter().sum();
-        let idle: u64 = jiffies.iter().skip(3).take(2).sum();
-        Some(CoreTime { name: name.to_owned(), busy: all - idle, all })
-    };
-    stat.lines().map_while(line).collect()
+    fn read(&mut self) -> Result<Reading, HostError> {
+        let path = "/proc/stat";
+        let stat =
+            std::fs::read_to_string(path).map_err(|source| HostError::Read { path: path.into(), source })?;
+        let booted_at = boot_time(&stat).and_then(|secs| Timestamp::from_millis(secs.saturating_mul(1000)));
+        let now = core_times(&stat);
+        let cpu = usage(&self.cores, &now);
+        self.cores = now;
+        let memory = procfs::Meminfo::current()?;
+        let load = procfs::LoadAverage::current()?;
+        let available = memory.mem_available.unwrap_or(memory.mem_free);
+        Ok(Reading {
+            booted_at: booted_at.ok_or(HostError::Shape { path: path.into() })?,
+            cpu,
+            memory: Memory {
+                total_bytes: memory.mem_total,
+                used_bytes: memory.mem_total.saturating_sub(available),
+                available_bytes: available,
+            },
+            swap: Swap {
+                total_bytes: memory.swap_total,
+                used_bytes: memory.swap_total.saturating_sub(memory.swap_free),
+            },
+            load_average: LoadAverage { one: load.one, five: load.five, fifteen: load.fifteen },
+            disks: self.disks.clone(),
+        })
+    }
 }
 
 fn lock(samples: &Mutex<Samples>) -> MutexGuard<'_, Samples> {
@@ -136,22 +173,31 @@ fn lock(samples: &Mutex<Samples>) -> MutexGuard<'_, Samples> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_core_is_as_busy_as_its_time_that_was_not_idle() {
-        let mut samples = Samples::default();
-        samples.look_at_cores("cpu 100 0 0 100 0 0 0 0\ncpu0 100 0 0 100 0 0 0 0\nintr 1\n");
-        samples.look_at_cores(
-            "cpu 150 0 0 200 0 0 0 0 9 9\ncpu0 125 0 0 150 25 0 0 0\ncpu1 5 0 0 5 0 0 0 0\nintr 1\n",
-        );
-        assert!((samples.usage - 33.3).abs() < 0.01);
-        assert_eq!(
-            samples.cores,
-            [
-                Core { name: "cpu0".into(), usage_percent: 25.0 },
-                Core { name: "cpu1".into(), usage_percent: 50.0 },
-            ]
-        );
-        samples.look_at_cores("");
-        assert!(samples.cores.is_empty() && samples.usage == 0.0);
+    #[tokio::test]
+    async fn the_first_sample_is_there_at_once() {
+        let sampler = Sampler::start().await;
+        let reading = sampler.reading().unwrap();
+        assert!(!reading.cpu.cores.is_empty() && reading.memory.available_bytes > 0);
+        assert!(reading.disks.iter().any(|disk| disk.mount == "/" && disk.total_bytes > 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_is_compared_with_once_it_is_old_enough() {
+        let mut files = ProcFiles::open().unwrap();
+        let mut walk =
+            || Some(Arc::new(Walk { at: Instant::now(), ticks: processes::ticks(&mut files).unwrap() }));
+        let mut samples = Samples { reading: None, walks: [walk(), None] };
+        assert!(samples.earlier().is_none());
+        tokio::time::advance(LEAST_INTERVAL).await;
+        let ours = std::process::id();
+        let (before, age) = samples.earlier().unwrap().ticks(ours).unwrap();
+        assert_eq!(age, LEAST_INTERVAL);
+        assert!(samples.earlier().unwrap().ticks(0).is_none());
+
+        // A new walk is too young at first: the one before it still serves.
+        samples.walks = [walk(), samples.walks[0].take()];
+        assert_eq!(samples.earlier().unwrap().ticks(ours), Some((before, LEAST_INTERVAL)));
+        tokio::time::advance(LEAST_INTERVAL).await;
+        assert_eq!(samples.earlier().unwrap().ticks(ours).unwrap().1, LEAST_INTERVAL);
     }
 }

@@ -1,144 +1,235 @@
-//! Ports and connections, joined with the processes that hold them in one walk over /proc/*/fd.
+//! Ports and connections, from /proc/net. The tables are read line by line, because a busy machine has 10^5 of them and
+//! only the rows that are shown are kept; a crate that returns a whole table would need tens of megabytes for it.
 
-use std::collections::HashMap;
-use std::fs;
-use std::io::ErrorKind::PermissionDenied;
-use std::net::SocketAddr;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use osmoda_types::api::agentd::system::{Connection, Port, Protocol};
-use procfs::net::{TcpState, UdpState, tcp, tcp6, udp, udp6};
 
 use super::HostError;
 use super::accounts::Accounts;
-use super::processes;
+use super::first::First;
+use super::holders::Holders;
+use super::procfiles::ProcFiles;
 
-/// Which process holds which socket.
-#[derive(Debug, Default)]
-struct Holders {
-    by_inode: HashMap<u64, u32>,
-    names: HashMap<u32, String>,
-    /// Some processes did not let us look.
-    hidden: bool,
+/// Listening ports, and what is known about all of them.
+pub(super) struct Listening {
+    pub(super) ports: Vec<Port>,
+    pub(super) total: u64,
+    /// Some ports have a process that we may not see.
+    pub(super) hidden: bool,
 }
 
-/// Every listening port in a fixed order, and whether some holders are hidden from us.
-pub(super) fn ports() -> Result<(Vec<Port>, bool), HostError> {
+/// One line of a table, in the order it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Socket {
+    protocol: Protocol,
+    local: SocketAddr,
+    remote: SocketAddr,
+    state: u8,
+    uid: u32,
+    inode: u64,
+}
+
+/// The first `limit` listening ports.
+pub(super) fn ports(files: &mut ProcFiles, limit: usize) -> Result<Listening, HostError> {
     let accounts = Accounts::read()?;
-    let mut found: Vec<(Protocol, SocketAddr, u64, u32)> = Vec::new();
-    for entry in
-        tcp()?.into_iter().chain(tcp6().unwrap_or_default()).filter(|entry| entry.state == TcpState::Listen)
-    {
-        found.push((Protocol::Tcp, entry.local_address, entry.inode, entry.uid));
-    }
-    // A UDP socket has no state of its own for listening: it waits for anybody unless it is connected.
-    for entry in
-        udp()?.into_iter().chain(udp6().unwrap_or_default()).filter(|entry| entry.state == UdpState::Close)
-    {
-        found.push((Protocol::Udp, entry.local_address, entry.inode, entry.uid));
-    }
-    let mut holders = Holders::find(found.iter().map(|(_, _, inode, _)| *inode));
-    let port = |(protocol, local, inode, uid): (Protocol, SocketAddr, u64, u32)| {
-        let pid = holders.by_inode.get(&inode).copied();
-        let process = pid.and_then(|pid| name(&mut holders.names, pid));
+    let mut first = First::new(limit);
+    each_socket(|socket| {
+        // A UDP socket has no state of its own for listening: it waits for anybody unless it is connected.
+        let listening = match socket.protocol {
+            Protocol::Tcp => LISTEN,
+            Protocol::Udp => CLOSE,
+        };
+        if socket.state == listening {
+            first.push(socket);
+        }
+    })?;
+    let (mut sockets, rest) = first.into_rows();
+    let holders = Holders::find(files, sockets.iter().map(|socket| socket.inode))?;
+    sockets.sort_by_key(|socket| (socket.protocol, socket.local, holders.pid(socket.inode)));
+    let port = |socket: Socket| {
+        let holder = holders.of(socket.inode);
         Port {
-            protocol,
-            address: local.ip().to_string(),
-            port: local.port(),
-            pid,
-            process,
-            user: accounts.name(uid),
+            protocol: socket.protocol,
+            address: socket.local.ip().to_string(),
+            port: socket.local.port(),
+            pid: holder.pid,
+            process: holder.process,
+            user: accounts.name(socket.uid),
+            pid_hidden: holder.hidden,
         }
     };
-    let mut ports: Vec<Port> = found.into_iter().map(port).collect();
-    ports.sort();
+    let mut ports: Vec<Port> = sockets.into_iter().map(port).collect();
+    // Several sockets of one process on one port (SO_REUSEPORT) are one port.
     ports.dedup();
-    Ok((ports, holders.hidden))
+    Ok(Listening { total: ports.len() as u64 + rest, hidden: holders.hides_some(), ports })
 }
 
-/// The first `limit` TCP connections, by local and remote address.
-pub(super) fn connections(limit: usize) -> Result<Vec<Connection>, HostError> {
+/// The first `limit` TCP connections by local and remote address, and how many there are.
+pub(super) fn connections(files: &mut ProcFiles, limit: usize) -> Result<(Vec<Connection>, u64), HostError> {
     let accounts = Accounts::read()?;
-    let mut entries: Vec<_> = tcp()?.into_iter().chain(tcp6().unwrap_or_default()).collect();
-    entries.retain(|entry| entry.state != TcpState::Listen);
-    entries.sort_by_key(|entry| (entry.local_address, entry.remote_address));
-    entries.truncate(limit);
-    let mut holders = Holders::find(entries.iter().map(|entry| entry.inode));
-    let connection = |entry: procfs::net::TcpNetEntry| {
-        let pid = holders.by_inode.get(&entry.inode).copied();
+    let mut first = First::new(limit);
+    each_socket(|socket| {
+        if socket.protocol == Protocol::Tcp && socket.state != LISTEN {
+            first.push(socket);
+        }
+    })?;
+    let (sockets, rest) = first.into_rows();
+    let holders = Holders::find(files, sockets.iter().map(|socket| socket.inode))?;
+    let connection = |socket: Socket| {
+        let holder = holders.of(socket.inode);
         Connection {
-            state: state(&entry.state).to_owned(),
-            local: entry.local_address.to_string(),
-            remote: entry.remote_address.to_string(),
-            pid,
-            process: pid.and_then(|pid| name(&mut holders.names, pid)),
-            user: accounts.name(entry.uid),
+            state: state(socket.state).to_owned(),
+            local: socket.local.to_string(),
+            remote: socket.remote.to_string(),
+            pid: holder.pid,
+            process: holder.process,
+            user: accounts.name(socket.uid),
+            pid_hidden: holder.hidden,
         }
     };
-    Ok(entries.into_iter().map(connection).collect())
+    let total = sockets.len() as u64 + rest;
+    Ok((sockets.into_iter().map(connection).collect(), total))
 }
 
-impl Holders {
-    /// Looks for the holders of these sockets; 0 is a socket that nobody holds any more.
-    fn find(inodes: impl Iterator<Item = u64>) -> Self {
-        let mut wanted: HashMap<u64, Option<u32>> =
-            inodes.filter(|inode| *inode != 0).map(|inode| (inode, None)).collect();
-        let mut hidden = false;
-        let mut missing = wanted.len();
-        for pid in processes::pids() {
-            if missing == 0 {
-                break;
-            }
-            match fs::read_dir(format!("/proc/{pid}/fd")) {
-                Err(error) => hidden |= error.kind() == PermissionDenied,
-                Ok(files) => {
-                    for file in files.flatten() {
-                        let inode = match fs::read_link(file.path()) {
-                            Ok(link) => socket_of(&link),
-                            Err(error) => {
-                                hidden |= error.kind() == PermissionDenied;
-                                None
-                            }
-                        };
-                        if let Some(holder @ None) = inode.and_then(|inode| wanted.get_mut(&inode)) {
-                            *holder = Some(pid);
-                            missing -= 1;
-                        }
-                    }
-                }
-            }
+/// The tables of our network namespace.
+fn each_socket(mut visit: impl FnMut(Socket)) -> Result<(), HostError> {
+    for (path, protocol) in [
+        ("/proc/net/tcp", Protocol::Tcp),
+        ("/proc/net/tcp6", Protocol::Tcp),
+        ("/proc/net/udp", Protocol::Udp),
+        ("/proc/net/udp6", Protocol::Udp),
+    ] {
+        match File::open(path) {
+            Ok(table) => each_line(BufReader::with_capacity(64 * 1024, table), path, protocol, &mut visit)?,
+            // A kernel without IPv6.
+            Err(error) if error.kind() == ErrorKind::NotFound && path.ends_with('6') => {}
+            Err(source) => return Err(HostError::Read { path: path.into(), source }),
         }
-        let by_inode = wanted.into_iter().filter_map(|(inode, pid)| Some((inode, pid?))).collect();
-        Self { by_inode, names: HashMap::new(), hidden: hidden && missing > 0 }
+    }
+    Ok(())
+}
+
+fn each_line(
+    mut table: impl BufRead,
+    path: &'static str,
+    protocol: Protocol,
+    visit: &mut impl FnMut(Socket),
+) -> Result<(), HostError> {
+    let mut line = String::new();
+    let mut is_header = true;
+    loop {
+        line.clear();
+        let read = table.read_line(&mut line);
+        if read.map_err(|source| HostError::Read { path: path.into(), source })? == 0 {
+            return Ok(());
+        }
+        if !std::mem::take(&mut is_header) {
+            visit(parse(&line, protocol).ok_or(HostError::Shape { path: path.into() })?);
+        }
     }
 }
 
-fn name(names: &mut HashMap<u32, String>, pid: u32) -> Option<String> {
-    if let Some(known) = names.get(&pid) {
-        return Some(known.clone());
-    }
-    let name = processes::name(pid)?;
-    names.insert(pid, name.clone());
-    Some(name)
+/// `0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 1000 0 12345 …` (proc_pid_net(5)).
+fn parse(line: &str, protocol: Protocol) -> Option<Socket> {
+    let mut fields = line.split_ascii_whitespace();
+    let local = address(fields.nth(1)?)?;
+    let remote = address(fields.next()?)?;
+    let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+    let uid = fields.nth(3)?.parse().ok()?;
+    let inode = fields.nth(1)?.parse().ok()?;
+    Some(Socket { protocol, local, remote, state, uid, inode })
 }
 
-/// The inode in `socket:[123]`.
-fn socket_of(link: &std::path::Path) -> Option<u64> {
-    link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+/// `0100007F:1F90`: groups of 32 bits, each in the machine's byte order, and the port.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let group = |at: usize| {
+        let group = u32::from_str_radix(ip.get(at * 8..at * 8 + 8)?, 16).ok()?;
+        Some(u128::from(u32::from_be_bytes(group.to_ne_bytes())))
+    };
+    let ip = match ip.len() {
+        8 => IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(group(0)?).ok()?)),
+        32 => {
+            let bits = (0..4).try_fold(0, |bits, at| Some(bits << 32 | group(at)?))?;
+            IpAddr::V6(Ipv6Addr::from_bits(bits))
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
 }
 
-fn state(state: &TcpState) -> &'static str {
+/// include/net/tcp_states.h.
+const CLOSE: u8 = 7;
+const LISTEN: u8 = 10;
+
+fn state(state: u8) -> &'static str {
     match state {
-        TcpState::Established => "established",
-        TcpState::SynSent => "syn_sent",
-        TcpState::SynRecv => "syn_recv",
-        TcpState::FinWait1 => "fin_wait_1",
-        TcpState::FinWait2 => "fin_wait_2",
-        TcpState::TimeWait => "time_wait",
-        TcpState::Close => "close",
-        TcpState::CloseWait => "close_wait",
-        TcpState::LastAck => "last_ack",
-        TcpState::Listen => "listen",
-        TcpState::Closing => "closing",
-        TcpState::NewSynRecv => "new_syn_recv",
+        1 => "established",
+        2 => "syn_sent",
+        3 => "syn_recv",
+        4 => "fin_wait_1",
+        5 => "fin_wait_2",
+        6 => "time_wait",
+        CLOSE => "close",
+        8 => "close_wait",
+        9 => "last_ack",
+        LISTEN => "listen",
+        11 => "closing",
+        12 => "new_syn_recv",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines as a little-endian kernel prints them.
+    const LISTENING: &str = "   0: 0100007F:07E8 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 1066 1 00000000e7f01732 100 0 0 10 0\n";
+    const SIX: &str = "   1: B80D0120000000000000000001000000:0016 00000000000000000000000000000000:0000 06 00000000:00000000 03:00000A2B 00000000     0        0 0 3 0000000000000000\n";
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_line_of_either_family_is_read() {
+        let four = parse(LISTENING, Protocol::Tcp).unwrap();
+        assert_eq!(four.local, "127.0.0.1:2024".parse().unwrap());
+        assert_eq!((four.state, four.uid, four.inode), (LISTEN, 1000, 1066));
+        let six = parse(SIX, Protocol::Tcp).unwrap();
+        assert_eq!(six.local, "[2001:db8::1]:22".parse().unwrap());
+        assert_eq!((state(six.state), six.inode), ("time_wait", 0));
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_an_error_and_no_panic() {
+        for cut in 0..100 {
+            assert_eq!(parse(&LISTENING[..cut.min(LISTENING.find("1066").unwrap())], Protocol::Tcp), None);
+        }
+        for bad in ["0100007F", "0100007F:", "01:02", "é100007F:1F90", "zz00007F:1F90", "0100007F:10000"] {
+            assert_eq!(address(bad), None, "{bad}");
+        }
+        let table = "header\nno line\n".as_bytes();
+        let read = each_line(table, "/proc/net/tcp", Protocol::Tcp, &mut |_| panic!("no socket"));
+        assert!(matches!(read, Err(HostError::Shape { .. })));
+    }
+
+    #[test]
+    fn of_a_hundred_thousand_sockets_only_the_asked_for_are_kept() {
+        let mut table = String::from("header\n");
+        for number in (0..100_000_u32).rev() {
+            let line = format!(
+                "0: {:08X}:{:04X} 0A00000A:01BB 01 0:0 0:0 0 0 0 {number} 1\n",
+                number.to_be(),
+                number % 65_536
+            );
+            table.push_str(&line);
+        }
+        let mut first = First::new(2);
+        each_line(table.as_bytes(), "", Protocol::Tcp, &mut |socket| first.push(socket)).unwrap();
+        let (rows, rest) = first.into_rows();
+        assert_eq!(rows.iter().map(|row| row.inode).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(rest, 99_998);
     }
 }

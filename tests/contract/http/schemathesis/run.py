@@ -53,6 +53,8 @@ def program():
 
 def fuzz(daemon, port, folder, *more):
     """Runs it; what it complains about is the failure."""
+    # 503 is how a daemon says that the machine lacks something (no systemd, no journal); it still has to fit the schema of problems.
+    (folder / "schemathesis.toml").write_text('[checks]\nnot_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]\n')
     command = [program(), "run", f"http://127.0.0.1:{port}/openapi.json", f"--checks={CHECKS}", f"--max-examples={1000 if FULL else 100}", "--phases=examples,coverage,fuzzing",
                "--request-timeout=20", "--seed=1", "--generation-database=none", "--continue-on-failure", "--no-color", "--suppress-health-check=all", *more]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1800 if FULL else 180)

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::ledger::{Event, MAX_BATCH, NewEvent, Severity};
 use crate::{
-    Call, Code, Daemon, Effect, Empty, Endpoint, Limit, Method, RequestId, Since, Text, Timestamp, Toolset,
-    Undo, Within,
+    Call, Code, Daemon, Effect, Empty, Endpoint, Few, Limit, Method, RequestId, Since, Text, Timestamp,
+    Toolset, Undo, Within,
 };
 
 /// Every ledger call.
@@ -39,8 +39,7 @@ pub struct NotifySendIn {
     pub severity: Option<Severity>,
     /// Ids or events to look at.
     #[serde(default)]
-    #[schemars(length(max = 16))]
-    pub links: Vec<Text<200>>,
+    pub links: Few<Text<200>, 16>,
 }
 
 /// Where the alert went.
@@ -251,8 +250,7 @@ impl Endpoint for LedgerCheckpoint {
 pub struct LedgerVerifyIn {
     /// Checkpoint notes that were kept elsewhere.
     #[serde(default)]
-    #[schemars(length(max = 64))]
-    pub against: Vec<Text<4096>>,
+    pub against: Few<Text<4096>, 64>,
 }
 
 /// What a verification found.

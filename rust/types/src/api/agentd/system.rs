@@ -187,17 +187,19 @@ pub enum Sort {
 }
 
 /// The answer to a query.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SystemQueryOut {
-    /// The query.
-    pub query: Query,
-    /// Its rows, or its one value.
-    pub result: QueryResult,
+    /// The query, with its rows or its one value as `result`.
+    #[serde(flatten)]
+    pub answer: QueryResult,
+    /// How many rows there are, of which `result` has the first `limit`; absent for a query with one value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }
 
 /// What each query answers, in the order of [`Query`].
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "query", content = "result", rename_all = "snake_case")]
 pub enum QueryResult {
     /// `processes`.
     Processes(Vec<Process>),
@@ -277,6 +279,8 @@ pub struct Unit {
     pub sub: String,
     /// Its description.
     pub description: String,
+    /// Its main process, while it has one.
+    pub main_pid: Option<u32>,
 }
 
 /// A listening port.
@@ -288,12 +292,15 @@ pub struct Port {
     pub address: String,
     /// Its number.
     pub port: u16,
-    /// Who listens; null when that process is not ours to see, or lives in another namespace.
+    /// Who listens, the first of several; null when it is the kernel, a process of another container, or `pid_hidden`.
     pub pid: Option<u32>,
     /// Name of its program.
     pub process: Option<String>,
     /// The user who owns the socket.
     pub user: String,
+    /// Some process holds it, but agentd may not see which.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pid_hidden: bool,
 }
 
 /// Kind of a socket.
@@ -315,12 +322,15 @@ pub struct Connection {
     pub local: String,
     /// Address and port there.
     pub remote: String,
-    /// Whose it is; null as for a port.
+    /// Whose it is; null when no process holds it any more, or `pid_hidden`.
     pub pid: Option<u32>,
     /// Name of its program.
     pub process: Option<String>,
     /// The user who owns the socket.
     pub user: String,
+    /// Some process holds it, but agentd may not see which.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pid_hidden: bool,
 }
 
 /// An account.
@@ -336,7 +346,7 @@ pub struct User {
     pub home: String,
     /// Its shell.
     pub shell: String,
-    /// Whether it is for the system rather than for a person (uid below 1000, or nobody).
+    /// Whether it is for the system rather than for a person: a person has a uid from 1000 to 60000 and may log in.
     pub system: bool,
 }
 
@@ -362,9 +372,9 @@ pub struct Generation {
     pub store_path: String,
     /// When it was made.
     pub created_at: Timestamp,
-    /// What the profile points to: the next boot's default.
+    /// Whether it is what runs now (/run/current-system).
     pub current: bool,
-    /// What was booted.
+    /// Whether it is what was booted (/run/booted-system).
     pub booted: bool,
 }
 
@@ -376,20 +386,22 @@ impl Endpoint for SystemQuery {
     const CALL: Call = Call::observe::<Self>(Daemon::Agentd, Method::Post, "/system/query",
         "Ask the machine: processes, disk, hostname, uptime, services, ports, connections, users, mounts, generations.")
         .tool("system_query", Toolset::System)
-        .errors(&[Code::HostUnreadable])
+        .errors(&[Code::HostUnreadable, Code::SystemdAbsent, Code::NixAbsent])
         .example(|| (json!({"query": "processes", "args": {"sort": "cpu", "limit": 1}}),
             json!({"query": "processes", "result": [{"pid": 1, "ppid": 0, "name": "systemd", "command": "/sbin/init", "user": "root",
                 "uid": 0, "state": "S", "cpu_percent": 0.1, "memory_bytes": 13_107_200, "threads": 1,
-                "started_at": "2026-11-24T08:00:00.000Z"}]})));
+                "started_at": "2026-11-24T08:00:00.000Z"}], "total": 143})));
 }
 
 /// What runs on the machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SystemDiscoverOut {
-    /// Programs that listen or that we know, one entry a process.
+    /// Programs that listen or that we know, by pid; the processes of one unit that run the same program are one entry.
     pub services: Vec<Discovered>,
-    /// Every listening port.
+    /// Listening ports of agentd's network namespace, by protocol, address and port; 10000 at the most.
     pub listening: Vec<Port>,
+    /// How many listening ports there are.
+    pub listening_total: u64,
     /// systemd's units of type service that run or failed; empty without systemd.
     pub units: Vec<Unit>,
     /// Whether systemd runs this machine.
@@ -405,9 +417,9 @@ pub struct Discovered {
     pub name: String,
     /// What it is: `nginx`, `postgres`, `redis`, `node`, `sshd` …, or `other`.
     pub kind: String,
-    /// Its process.
-    pub pid: u32,
-    /// The systemd unit it belongs to.
+    /// Its process, the first of several; null when it is hidden and its port alone tells what it is.
+    pub pid: Option<u32>,
+    /// The unit of systemd's system manager it runs in.
     pub unit: Option<String>,
     /// Its user.
     pub user: String,
@@ -442,5 +454,6 @@ impl Endpoint for SystemDiscover {
     .example(|| (json!({}), json!({"services": [{"name": "nginx", "kind": "nginx", "pid": 812, "unit": "nginx.service", "user": "nginx",
                 "ports": [{"protocol": "tcp", "address": "0.0.0.0", "port": 80}]}],
             "listening": [{"protocol": "tcp", "address": "0.0.0.0", "port": 80, "pid": 812, "process": "nginx", "user": "root"}],
-            "units": [], "systemd": true, "pids_hidden": false})));
+            "listening_total": 1, "units": [{"unit": "nginx.service", "load": "loaded", "active": "active", "sub": "running",
+                "description": "Nginx Web Server", "main_pid": 812}], "systemd": true, "pids_hidden": false})));
 }
