@@ -196,6 +196,7 @@ async fn observe(route: &Route, kit: &Arc<Kit>, asked: Asked, act: Act) -> Resul
         let read = ReadCall {
             request_id: asked.id,
             call,
+            tool: principal.tool.clone(),
             args_digest,
             result_digest,
             status,

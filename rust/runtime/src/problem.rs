@@ -23,10 +23,11 @@ pub(crate) fn response(problem: &Problem) -> Response {
 pub fn of_store(error: &StoreError) -> Problem {
     Problem::new(match error {
         StoreError::Full { .. } => Code::StateFull,
-        StoreError::Unwritable { .. } | StoreError::Busy { .. } => Code::StateUnwritable,
+        // Locked by another process, or closed because this one stops: nothing is wrong with the state itself.
+        StoreError::Unwritable { .. } | StoreError::Busy { .. } | StoreError::Closed => Code::StateUnwritable,
         StoreError::Corrupt { .. } => Code::StateCorrupt,
         StoreError::NewerSchema { .. } => Code::StateNewerSchema,
-        StoreError::Sql { .. } | StoreError::Closed => Code::InternalBug,
+        StoreError::Sql { .. } => Code::InternalBug,
     })
 }
 

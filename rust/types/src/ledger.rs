@@ -130,7 +130,7 @@ pub struct Outcome {
     pub status: Option<u16>,
     /// The error code of a failed call.
     pub code: Option<Code>,
-    /// `sha256:` of the canonical answer.
+    /// `sha256:` of the answer's bytes as sent.
     pub result_digest: Option<String>,
     /// From intent to outcome.
     pub duration_ms: Option<u64>,
@@ -168,9 +168,11 @@ pub struct ReadCall {
     pub request_id: RequestId,
     /// Ledger name of the call.
     pub call: String,
+    /// The tool it was called as, if any.
+    pub tool: Option<String>,
     /// `sha256:` of the canonical arguments.
     pub args_digest: String,
-    /// `sha256:` of the answer; none for streams and failures.
+    /// `sha256:` of the answer's bytes as sent; none for streams and failures.
     pub result_digest: Option<String>,
     /// HTTP status.
     pub status: u16,

@@ -1,11 +1,30 @@
 """Checks of stdio by hand: lines no honest client sends, ends of the process, what reaches the daemon."""
-import json, os, signal, socket, subprocess
+import contextlib, json, os, signal, socket, subprocess
 
-from raw import Stdio, stream_begun, stream_ended
+from harness import Skip
+from raw import HELLO, Stdio, stream_begun, stream_ended
 from wire import Source, event
 
 SESSION = "sess_01kaq3v8e2m6zr0t5h9xw4c7yd"
+NOBODY = 65534
 LINE_LIMIT = 16 << 20  # bytes of a line; a longer one cannot be answered, for its id was not read
+
+
+@contextlib.contextmanager
+def stranger(run_dir):
+    """A folder where agentd's socket is held by a user that is neither us, root, nor agentd's."""
+    if os.geteuid() != 0:
+        raise Skip("needs root to be somebody else")
+    run_dir.mkdir()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(run_dir / "agentd.sock"))
+        # The kernel tells the credentials of whoever called listen.
+        os.seteuid(NOBODY)
+        try:
+            sock.listen()
+        finally:
+            os.seteuid(0)
+        yield run_dir
 
 
 def checks(suite, bridge, agentd):
@@ -40,6 +59,13 @@ def checks(suite, bridge, agentd):
             stream_begun(agentd)
             assert client.close() == 0
         stream_ended(agentd)
+    with suite.check("calls before the end of stdin are answered"):
+        hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "system_query", "arguments": {"query": "hostname"}}}
+        lines = [hello, {"jsonrpc": "2.0", "method": "notifications/initialized"}, call]
+        done = subprocess.run(command, input="".join(json.dumps(line) + "\n" for line in lines), capture_output=True, text=True, timeout=20)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        assert done.returncode == 0 and [answer["id"] for answer in answers] == [0, 1] and answers[1]["result"]["structuredContent"], done
     with suite.check("SIGTERM and SIGINT end it cleanly, also while stdin is no pipe"):
         for number in (signal.SIGTERM, signal.SIGINT):
             with Stdio(command) as client:
@@ -67,6 +93,10 @@ def checks(suite, bridge, agentd):
             assert problem["code"] == "daemon.absent" and "osmoda up" in problem["next_step"], problem
             agentd.start()
             assert not client.call("system_health", {}).get("isError")
+    with suite.check("a socket of another user is not spoken to"), stranger(agentd.root / "strange") as run_dir:
+        with Stdio([bridge, "--run-dir", run_dir]) as client:
+            answer = client.call("system_query", {"query": "hostname"})
+            assert answer["isError"] and answer["structuredContent"]["code"] == "daemon.untrusted", answer
     with suite.check("a long answer is whole as data and cut as text; a long stream says that there is more"):
         source = Source("watch")
         for _ in range(20):
@@ -81,6 +111,6 @@ def checks(suite, bridge, agentd):
         with Stdio(command, env={**os.environ, "OSMODA_LOG": "trace"}) as client:
             assert client.call("system_health", {})["structuredContent"]
     with suite.check("options that mean nothing are refused with what there is"):
-        for option, hint in (("--toolsets=nope", "system, ledger"), ("--actor=a b", "not an actor"), ("--http=tcp:1", "unix:PATH")):
+        for option, hint in (("--toolsets=nope", "system, ledger"), ("--actor=a b", "not an actor"), ("--http=tcp:1", "unix:PATH"), ("--session=", "printable")):
             done = subprocess.run([bridge, option], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
             assert done.returncode == 2 and hint in done.stderr, (option, done.stderr)

@@ -13,9 +13,9 @@ GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "rust/types/golden"
 
 
 def examples():
-    """Every tool's example arguments, as the catalogue gives them."""
+    """Every tool's example arguments, as the catalogue gives them; the search is the bridge's own."""
     shapes = [json.loads(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))]
-    return {shape["tool"]: shape["example"]["input"] for shape in shapes if shape["tool"]}
+    return {shape["tool"]: shape["example"]["input"] for shape in shapes if shape["tool"]} | {"tool_search": {"query": "disk"}}
 
 
 def main():

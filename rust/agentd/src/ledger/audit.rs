@@ -14,6 +14,7 @@ use osmoda_types::Text;
 use osmoda_types::api::agentd::ledger::{LedgerVerifyIn, LedgerVerifyOut};
 use rusqlite::Connection;
 
+use super::condition::Part;
 use super::rows::{self, COLUMNS};
 use super::{Engine, LedgerError};
 
@@ -38,6 +39,7 @@ impl Engine {
                 return Ok(failed(&failure, checkpoints));
             }
         }
+        let alone = input.against.is_empty();
         let starts = (0..size.div_ceil(CHUNK_ROWS).max(1)).map(|number| number * CHUNK_ROWS);
         let chunks = starts.map(|after| {
             let last = after + CHUNK_ROWS >= size;
@@ -46,13 +48,25 @@ impl Engine {
         let mut chunks = stream::iter(chunks).buffered(parallel());
         while let Some(chunk) = chunks.next().await {
             if let Err(failure) = verifier.merge(chunk?) {
-                return Ok(failed(&failure, checkpoints));
+                return Ok(self.found(&failure, alone, checkpoints));
             }
         }
         Ok(match verifier.finish() {
-            Ok(report) => whole(&report, &input.against, checkpoints),
-            Err(failure) => failed(&failure, checkpoints),
+            Ok(report) => {
+                self.shared.condition.works(Part::Content);
+                whole(&report, &input.against, checkpoints)
+            }
+            Err(failure) => self.found(&failure, alone, checkpoints),
         })
+    }
+
+    /// A failure that is the ledger's own, not one of a note that was given, shows in `/health` until a verification
+    /// finds the ledger whole.
+    fn found(&self, failure: &Failure, alone: bool, checkpoints: u64) -> LedgerVerifyOut {
+        if alone || matches!(failure, Failure::Broken { .. }) {
+            self.shared.condition.broken();
+        }
+        failed(failure, checkpoints)
     }
 }
 

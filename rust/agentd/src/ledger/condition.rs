@@ -15,6 +15,8 @@ pub(super) enum Part {
     Write,
     Read,
     Sign,
+    /// What stands in it, as the last verification found it.
+    Content,
 }
 
 /// The newest word on each part.
@@ -25,7 +27,7 @@ pub(super) struct Condition {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parts {
-    troubles: [Option<Trouble>; 3],
+    troubles: [Option<Trouble>; 4],
     well_since: Timestamp,
 }
 
@@ -37,7 +39,7 @@ struct Trouble {
 
 impl Condition {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        let parts = watch::Sender::new(Parts { troubles: [None; 3], well_since: clock.now() });
+        let parts = watch::Sender::new(Parts { troubles: [None; 4], well_since: clock.now() });
         Self { clock, parts }
     }
 
@@ -63,15 +65,25 @@ impl Condition {
             // The key file or the events are not what they were.
             _ => Code::StateCorrupt,
         };
+        let error: &dyn std::error::Error = error;
+        tracing::debug!(?part, error, "the ledger fails");
+        self.trouble(part, code);
+    }
+
+    /// A verification found that somebody changed what stands in the ledger.
+    pub(super) fn broken(&self) {
+        self.trouble(Part::Content, Code::StateCorrupt);
+    }
+
+    fn trouble(&self, part: Part, code: Code) {
         if self.parts.borrow().troubles[part as usize].is_none_or(|trouble| trouble.code != code) {
-            let error: &dyn std::error::Error = error;
-            tracing::error!(?part, code = code.as_str(), error, "the ledger fails");
+            tracing::error!(?part, code = code.as_str(), "the ledger is in trouble");
             let since = self.clock.now();
             self.parts.send_modify(|parts| parts.troubles[part as usize] = Some(Trouble { code, since }));
         }
     }
 
-    /// The check `ledger`: the first part that fails, in the order write, read, sign.
+    /// The check `ledger`: the first part that fails, in the order of [`Part`].
     pub(super) fn check(&self) -> Check {
         let parts = *self.parts.borrow();
         let trouble = parts.troubles.iter().flatten().next();

@@ -254,8 +254,12 @@ impl Shared {
         let failed = |error| Error::sqlite(&self.database, error);
         let folder = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         folder.map_err(|error| Error::io(&self.folder, error))?;
+        if std::fs::metadata(&self.database).map_or(true, |meta| meta.len() == 0) {
+            self.nothing_was_signed()?;
+        }
         let mut connection = osmoda_store::open(&self.database, SCHEMA)?;
         let signer = if rows::size(&connection).map_err(failed)? == 0 {
+            self.nothing_was_signed()?;
             Some(self.first_signer()?.1)
         } else {
             trusted_signer(&mut connection, &self.key_file(), &self.checkpoints_file()).map_err(failed)?
@@ -265,6 +269,19 @@ impl Shared {
         let appender = Appender::load(&connection, signer, clock, position).map_err(failed)?;
         let writer = Writer::start("ledger-writer", &self.database, connection, appender);
         Ok((writer.map_err(|error| Error::io(&self.database, error))?, signs))
+    }
+
+    /// Refuses to begin a ledger where one already was: its checkpoints are there and its events are gone. Beginning
+    /// anew would sign a fork of it under the same name.
+    fn nothing_was_signed(&self) -> Result<(), Error> {
+        let signed = std::fs::metadata(self.checkpoints_file()).is_ok_and(|meta| meta.len() > 0);
+        let gone =
+            || std::io::Error::new(ErrorKind::NotFound, "the events are gone, their checkpoints are there");
+        if signed {
+            Err(Error::Corrupt { path: self.database.clone(), source: Arc::new(gone()) })
+        } else {
+            Ok(())
+        }
     }
 
     /// Name and key of a ledger that begins.

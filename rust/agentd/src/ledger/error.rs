@@ -61,15 +61,7 @@ impl LedgerError {
 
 /// The code for a condition of stored state.
 pub(super) fn state_code(error: &osmoda_store::Error) -> Code {
-    use osmoda_store::Error as E;
-    match error {
-        E::Full { .. } => Code::StateFull,
-        E::Unwritable { .. } => Code::StateUnwritable,
-        E::Corrupt { .. } => Code::StateCorrupt,
-        E::NewerSchema { .. } => Code::StateNewerSchema,
-        E::Busy { .. } | E::Closed => Code::LedgerUnavailable,
-        E::Sql { .. } => Code::InternalBug,
-    }
+    osmoda_runtime::of_store(error).code
 }
 
 impl From<LedgerError> for Problem {

@@ -29,6 +29,8 @@ impl Engine {
     ) -> Result<Response, LedgerError> {
         let now = self.now();
         let start = self.read(move |connection| {
+            // One view of the file: a checkpoint beyond its last row is one that outlived its events.
+            let connection = &connection.unchecked_transaction()?;
             let size = rows::size(connection)?;
             if size == 0 {
                 return Ok(None);
@@ -40,9 +42,13 @@ impl Engine {
                 }
                 None => 0,
             };
-            Ok(Some((header(connection, after)?, after, size)))
+            let beyond = connection
+                .prepare_cached("SELECT note FROM checkpoints WHERE size > ?1 ORDER BY size")?
+                .query_map([size], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()?;
+            Ok(Some((header(connection, after)?, after, size, beyond)))
         });
-        let (header, after, size) = start.await?.ok_or(LedgerError::NotFound { size: 0 })?;
+        let (header, after, size, beyond) = start.await?.ok_or(LedgerError::NotFound { size: 0 })?;
         let shared = Arc::clone(&self.shared);
         let lines = async_stream::try_stream! {
             yield Bytes::from(line(&Line::Export(header)));
@@ -55,6 +61,9 @@ impl Engine {
                     .map_err(std::io::Error::other)?;
                 yield lines;
                 done = last;
+            }
+            for note in beyond {
+                yield Bytes::from(line(&Line::Checkpoint(note)));
             }
         };
         Ok(([(CONTENT_TYPE, "application/x-ndjson")], body(lines)).into_response())

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(super) fn read_or_make(path: &Path, origin: &str, entropy: &dyn Entropy) -> 
 
 /// The key in `path`, `None` when there is no file.
 pub(super) fn read(path: &Path, origin: &str) -> Result<Option<Signer>, Error> {
+    close_to_others(path);
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -43,6 +45,14 @@ pub(super) fn read(path: &Path, origin: &str) -> Result<Option<Signer>, Error> {
     signer.map(Some).ok_or_else(|| no_key(path))
 }
 
+/// Who restores a backup may restore its modes too generously; the key is for its user alone.
+fn close_to_others(path: &Path) {
+    if fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(path = %path.display(), "the signer's key was open to others and is not any more");
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
+    }
+}
+
 fn no_key(path: &Path) -> Error {
     Error::Corrupt { path: path.to_owned(), source: Arc::new(std::io::Error::from(ErrorKind::InvalidData)) }
 }
@@ -50,11 +60,11 @@ fn no_key(path: &Path) -> Error {
 /// Event 1: the ledger's name and first key.
 ///
 /// # Errors
-/// `SQLITE_CORRUPT` when event 1 is not that; `QueryReturnedNoRows` when there is no event.
+/// `SQLITE_CORRUPT` when event 1 is not that, or not there.
 pub(super) fn created(connection: &Connection) -> rusqlite::Result<Created> {
     let mut statement = connection.prepare_cached("SELECT type, payload FROM events WHERE id = 1")?;
-    let (kind, payload) =
-        statement.query_row([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let first = statement.query_row([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+    let (kind, payload) = first.optional()?.ok_or_else(damaged)?;
     if kind != CREATED {
         return Err(damaged());
     }

@@ -433,7 +433,10 @@ impl Endpoint for EventsAppend {
         "Append events of a daemon, exactly once. A repeated sequence number is answered from what is stored; a jump is refused.")
         .toolset(Toolset::Ledger)
         .only(Daemon::ALL)
-        .errors(&[Code::LedgerUnavailable, Code::LedgerGap, Code::LedgerFork, Code::LedgerTooLarge, Code::LedgerType, Code::StateFull])
+        .errors(&[Code::LedgerUnavailable, Code::LedgerGap, Code::LedgerFork, Code::LedgerTooLarge, Code::LedgerType, Code::StateFull,
+        Code::StateUnwritable,
+        Code::StateCorrupt,
+        Code::StateNewerSchema])
         .body_limit(16 * 1024 * 1024)
         .example(|| (json!({"source": "watch", "epoch": "01kaq3v8e2m6zr0t5h9xw4c7yd", "first_seq": 41,
             "head": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
