@@ -32,22 +32,25 @@ pub(crate) async fn follow(client: &Client, args: &Events, mut last: u64, screen
     if let Some(kind) = &args.kind {
         arguments.insert("type".into(), kind.as_str().into());
     }
-    let mut pause = *RETRY.start();
+    let (mut pause, mut told) = (*RETRY.start(), false);
     loop {
         let before = last;
         match client.events(&EventsStream::CALL, &arguments, Some(&last.to_string())).await {
-            Ok(mut stream) => match watch(&mut stream, args, &mut last, screen).await? {
-                End::Away => {}
-                End::Unread(error) => return Err(error.into()),
-            },
+            Ok(mut stream) => {
+                told = false;
+                if let End::Unread(error) = watch(&mut stream, args, &mut last, screen).await? {
+                    return Err(error.into());
+                }
+            }
             Err(error) if passes(&error) => {}
             Err(error) => return Err(error.into()),
         }
-        if last != before {
-            pause = *RETRY.start();
-        } else if pause == *RETRY.start() {
+        if !told {
             note("agentd went away; waiting for it");
+            told = true;
         }
+        // A stream that gave something was a good one: the next may be tried soon.
+        pause = if last == before { pause } else { *RETRY.start() };
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(*RETRY.end());
     }

@@ -9,6 +9,8 @@ mod follow;
 mod health;
 mod ledger;
 mod manual;
+#[cfg(test)]
+mod reference;
 mod screen;
 mod status;
 mod tools;

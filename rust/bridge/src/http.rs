@@ -55,7 +55,7 @@ pub(crate) async fn serve(
     }
     match address {
         Address::Unix(path) => {
-            let (listener, _made) = socket::listen(path)?;
+            let (listener, _file) = socket::listen(path)?;
             tracing::info!(path = %path.display(), "ready");
             let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
             in_time(served.into_future(), stop).await

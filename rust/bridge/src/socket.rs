@@ -9,15 +9,23 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tokio::net::UnixListener;
 
-/// The socket's path; dropped, it removes the socket if that is still the one made here.
-pub(crate) struct Made {
+/// The socket's name; dropped, it is removed if it still names the socket made here.
+pub(crate) struct SocketFile {
     path: PathBuf,
     identity: Option<(u64, u64)>,
 }
 
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
 /// Listens at `path`, for the group osmoda where there is one, else for this user alone. A socket that nobody answers
 /// on is replaced; anything else there is left alone.
-pub(crate) fn listen(path: &Path) -> anyhow::Result<(UnixListener, Made)> {
+pub(crate) fn listen(path: &Path) -> anyhow::Result<(UnixListener, SocketFile)> {
     if is_dead(path) {
         fs::remove_file(path).with_context(|| format!("cannot replace {}", path.display()))?;
     }
@@ -27,7 +35,7 @@ pub(crate) fn listen(path: &Path) -> anyhow::Result<(UnixListener, Made)> {
     let listener = bind(&fresh).and_then(|listener| fs::hard_link(&fresh, path).map(|()| listener));
     let _ = fs::remove_file(&fresh);
     let listener = listener.with_context(|| format!("cannot listen on {}", path.display()))?;
-    Ok((listener, Made { path: path.to_owned(), identity: identity(path) }))
+    Ok((listener, SocketFile { path: path.to_owned(), identity: identity(path) }))
 }
 
 fn bind(path: &Path) -> io::Result<UnixListener> {
@@ -51,12 +59,4 @@ fn group_id(name: &str) -> Option<u32> {
     let groups = fs::read_to_string("/etc/group").ok()?;
     let line = groups.lines().find(|line| line.split(':').next() == Some(name))?;
     line.split(':').nth(2)?.parse().ok()
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        if self.identity.is_some() && identity(&self.path) == self.identity {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
 }

@@ -2,7 +2,7 @@
 """The bridge through the official clients, in front of the real agentd: the Python SDK and the MCP inspector.
 
 Usage: run.py BIN_DIR, with the packages of requirements.txt and npm.txt."""
-import json, pathlib, sys
+import json, logging, pathlib, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import inspector, lines, sdk, web
@@ -19,6 +19,7 @@ def examples():
 
 
 def main():
+    logging.disable(logging.WARNING)  # the SDK warns of every session that ends with 202
     suite = Suite()
     bridge = BINS / "osmoda-bridge"
     with playground() as (root, make):

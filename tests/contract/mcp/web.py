@@ -65,7 +65,7 @@ def checks(suite, bridge, agentd, root):
             connection.request("GET", "/health")
             assert connection.getresponse().status == 401
         with suite.check("loopback: a page of another site and a rebound name are refused"):
-            assert post(local(address), good)[0] == 200
+            assert post(local(address), good)[0] == post(local(address), {"Authorization": f"bearer {TOKEN}"})[0] == 200
             for foreign in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": f"http://{address}"}, {"Host": "evil.example"}):
                 assert post(local(address), {**good, **foreign})[0] == 403, foreign
         with suite.check("loopback: a body over the limit is 413, and the next one is served"):
@@ -81,10 +81,15 @@ def checks(suite, bridge, agentd, root):
         assert post(Connection(sock))[0] == 200
         for foreign in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
             assert post(Connection(sock), foreign)[0] == 403, foreign
-    with suite.check("Unix socket: a dead one is replaced, one in use and a file are left alone"):
+    with suite.check("Unix socket: a dead one is replaced; one in use, a successor's and a file are left alone"):
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(sock))
         with serving(f"unix:{sock}"):
             assert "cannot listen" in refused("--http", f"unix:{sock}") and post(Connection(sock))[0] == 200
+        with socket.socket(socket.AF_UNIX) as successor:
+            with serving(f"unix:{sock}"):
+                sock.unlink()
+                successor.bind(str(sock))
+            assert sock.exists()
         (root / "precious").write_text("text")
         assert "cannot listen" in refused("--http", f"unix:{root / 'precious'}") and (root / "precious").read_text() == "text"

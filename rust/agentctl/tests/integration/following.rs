@@ -8,7 +8,7 @@ use crate::ground::{Ground, Running};
 fn no_event_is_missed_or_doubled_when_agentd_dies_in_between() {
     let Some(mut ground) = Ground::with_agentd() else { return };
     ground.append(2);
-    let mut following = Running::new(ground.command(&["events", "--follow", "--json", "-n", "1000"]));
+    let following = Running::new(ground.command(&["events", "--follow", "--json", "-n", "1000"]));
     let mut next = 1;
     for round in 0..3 {
         let last = ground.append(5);
@@ -27,7 +27,6 @@ fn no_event_is_missed_or_doubled_when_agentd_dies_in_between() {
         assert_eq!(event["id"], next);
         next += 1;
     }
-    following.stop();
 }
 
 #[test]
@@ -40,5 +39,4 @@ fn only_the_actor_asked_for_is_shown() {
         let event: Value = serde_json::from_str(&following.line()).unwrap();
         assert_eq!(event["actor"], "daemon:watch");
     }
-    following.stop();
 }

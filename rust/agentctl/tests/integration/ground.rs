@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use osmoda_client::Client;
@@ -167,46 +168,41 @@ impl Done {
     }
 }
 
-/// agentctl running, its lines as they come.
+/// agentctl running, what it prints line by line as it comes.
 pub(crate) struct Running {
     child: Child,
-    lines: std::sync::mpsc::Receiver<String>,
+    out: Receiver<String>,
+    err: Receiver<String>,
 }
 
 impl Running {
     pub(crate) fn new(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = std::sync::mpsc::channel();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return; // drops the pipe: nobody reads any more
-                }
-            }
-        });
-        Self { child, lines }
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let (out, err) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+        Self { child, out, err }
     }
 
     pub(crate) fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("agentctl prints another line")
+        self.out.recv_timeout(PATIENCE).expect("agentctl prints another line")
     }
 
-    /// Reads one line of stderr, as it comes.
-    pub(crate) fn complaint(&mut self) -> String {
-        let mut line = Vec::new();
-        let err = self.child.stderr.as_mut().unwrap();
-        while line.last() != Some(&b'\n') {
-            let mut byte = [0];
-            err.read_exact(&mut byte).unwrap();
-            line.push(byte[0]);
-        }
-        String::from_utf8(line).unwrap()
+    pub(crate) fn complaint(&self) -> String {
+        self.err.recv_timeout(PATIENCE).expect("agentctl complains")
     }
+}
 
-    pub(crate) fn stop(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
+    lines
 }
