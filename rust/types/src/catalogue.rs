@@ -1,119 +1,13 @@
 //! The catalogue: every call there is, as data. Routes, gate, ledger types, OpenAPI, MCP tools, the command line
 //! and the docs are derived from it.
 
-use schemars::generate::SchemaSettings;
-use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{Code, Ring, api};
-
-/// The daemons of osModa.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Daemon {
-    /// System, ledger, memory, approvals.
-    Agentd,
-    /// Wallets.
-    Keyd,
-    /// SafeSwitch and watchers.
-    Watch,
-    /// Cron, events, webhooks.
-    Routines,
-    /// Peers.
-    Mesh,
-    /// MCP servers.
-    Mcpd,
-    /// Learning.
-    Teachd,
-    /// Speech.
-    Voice,
-    /// The only way out for sandboxed tools.
-    Egress,
-}
-
-impl Daemon {
-    /// Every daemon, in the order they are started.
-    pub const ALL: &[Self] = &[
-        Self::Agentd,
-        Self::Keyd,
-        Self::Watch,
-        Self::Routines,
-        Self::Mesh,
-        Self::Mcpd,
-        Self::Teachd,
-        Self::Voice,
-        Self::Egress,
-    ];
-
-    /// Its name in the ledger and as an actor.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Agentd => "agentd",
-            Self::Keyd => "keyd",
-            Self::Watch => "watch",
-            Self::Routines => "routines",
-            Self::Mesh => "mesh",
-            Self::Mcpd => "mcpd",
-            Self::Teachd => "teachd",
-            Self::Voice => "voice",
-            Self::Egress => "egress",
-        }
-    }
-
-    /// The name of its program.
-    pub const fn binary(self) -> &'static str {
-        match self {
-            Self::Agentd => "agentd",
-            Self::Keyd => "osmoda-keyd",
-            Self::Watch => "osmoda-watch",
-            Self::Routines => "osmoda-routines",
-            Self::Mesh => "osmoda-mesh",
-            Self::Mcpd => "osmoda-mcpd",
-            Self::Teachd => "osmoda-teachd",
-            Self::Voice => "osmoda-voice",
-            Self::Egress => "osmoda-egress",
-        }
-    }
-
-    /// The user it runs as on an installed system, and the name of its systemd unit.
-    pub const fn user(self) -> &'static str {
-        match self {
-            Self::Agentd => "osmoda-agentd",
-            other => other.binary(),
-        }
-    }
-
-    /// The file name of the socket that speaks the catalogue.
-    pub const fn socket(self) -> &'static str {
-        match self {
-            Self::Agentd => "agentd.sock",
-            Self::Keyd => "keyd.sock",
-            Self::Watch => "watch.sock",
-            Self::Routines => "routines.sock",
-            Self::Mesh => "mesh.sock",
-            Self::Mcpd => "mcpd.sock",
-            Self::Teachd => "teachd.sock",
-            Self::Voice => "voice.sock",
-            Self::Egress => "egressd.sock",
-        }
-    }
-
-    /// Its own folder below the state root.
-    pub const fn folder(self) -> &'static str {
-        match self {
-            Self::Mcpd => "mcp",
-            other => other.name(),
-        }
-    }
-
-    /// Whether this release has it: a daemon exists as soon as the catalogue has a call of it.
-    pub fn exists(self) -> bool {
-        calls_of(self).next().is_some()
-    }
-}
+use crate::schema::{input_schema, output_schema};
+use crate::{Code, Daemon, Ring, api};
 
 /// The HTTP methods we use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -440,53 +334,6 @@ pub fn tool(name: &str) -> Option<&'static Call> {
 }
 
 const CATALOGUE: &[&[Call]] = &[api::agentd::system::CALLS, api::agentd::ledger::CALLS];
-
-fn input_schema<T: JsonSchema>() -> Schema {
-    schema::<T>(SchemaSettings::draft2020_12())
-}
-
-pub(crate) fn output_schema<T: JsonSchema>() -> Schema {
-    schema::<T>(SchemaSettings::draft2020_12().for_serialize())
-}
-
-/// Self-contained, because MCP clients and OpenAPI resolve references differently.
-fn schema<T: JsonSchema>(settings: SchemaSettings) -> Schema {
-    let settings = settings.with(|s| {
-        s.inline_subschemas = true;
-        s.meta_schema = None;
-    });
-    let mut schema = settings.into_generator().into_root_schema_for::<T>();
-    schema.remove("title");
-    RecursiveTransform(plain_enum).transform(&mut schema);
-    RecursiveTransform(standard_format).transform(&mut schema);
-    schema
-}
-
-/// Rust's widths are no formats of JSON Schema; validators warn of each.
-fn standard_format(schema: &mut Schema) {
-    let width = |format: &str| {
-        format.trim_start_matches('u').starts_with("int") || matches!(format, "float" | "double")
-    };
-    if schema.get("format").and_then(Value::as_str).is_some_and(width) {
-        schema.remove("format");
-    }
-}
-
-/// A list of documented words is `oneOf` constants to schemars; as `enum` a validator's message names the words, and
-/// readers see what each means in the description.
-fn plain_enum(schema: &mut Schema) {
-    let word = |entry: &Value| {
-        Some((entry.get("const")?.as_str()?.to_owned(), entry.get("description")?.as_str()?.to_owned()))
-    };
-    let Some(Value::Array(entries)) = schema.get("oneOf") else { return };
-    let Some(words) = entries.iter().map(word).collect::<Option<Vec<_>>>() else { return };
-    let meanings = words.iter().map(|(word, meaning)| format!("\n- {word}: {meaning}")).collect::<String>();
-    let about = schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
-    schema.remove("oneOf");
-    schema.insert("type".into(), "string".into());
-    schema.insert("enum".into(), words.into_iter().map(|(word, _)| word).collect());
-    schema.insert("description".into(), (about + &meanings).into());
-}
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ pub fn openapi_document<'a>(daemon: Daemon, version: &str, calls: impl Iterator<
             "description": format!("HTTP on the Unix socket {}.", daemon.socket())},
         "servers": [{"url": "http://l"}],
         "paths": paths,
-        "components": {"schemas": {"Problem": catalogue::output_schema::<Problem>()}},
+        "components": {"schemas": {"Problem": crate::schema::output_schema::<Problem>()}},
     })
 }
 
