@@ -60,7 +60,7 @@ pub(crate) enum Verb {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Events {
-    /// Exact type, or a prefix with a trailing dot: agentd.ledger.
+    /// Exact type; one with a trailing dot, such as agentd., takes all that begin so.
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
     /// Exact actor, such as agent:main or operator:root.
