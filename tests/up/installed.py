@@ -69,10 +69,28 @@ def owner(path):
     return pwd.getpwuid(found.st_uid).pw_name, grp.getgrgid(found.st_gid).gr_name, oct(found.st_mode & 0o7777)
 
 
+SEED = r"""
+curl -s --unix-socket /run/osmoda/agentd.sock http://l/health | jq
+curl -s --unix-socket /run/osmoda/agentd.sock 'http://l/events/log?limit=20' | jq
+curl -s --unix-socket /run/osmoda/agentd.sock http://l/events/log?limit=5 | jq
+curl -s --unix-socket /run/osmoda/agentd.sock -X POST http://l/system/query -H "Content-Type: application/json" -d '{"query":"processes","args":{"sort":"cpu","limit":10}}'
+curl -s --unix-socket /run/osmoda/agentd.sock http://l/system/discover
+agentctl verify-ledger
+"""
+
+
+def as_the_reference_says(bins):
+    """The commands of the reference description for what exists, to the letter."""
+    for line in SEED.strip().splitlines():
+        done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "PATH": f"{bins}:{os.environ['PATH']}"})
+        assert done.returncode == 0 and done.stdout and '"code"' not in done.stdout, (line, done)
+
+
 def main():
     bins = pathlib.Path("/run/closed")
     bins.mkdir(mode=0o700)  # as in root's home: the daemons' users cannot reach it
-    for name in ("osmoda", "agentd"):
+    for name in ("osmoda", "agentd", "agentctl"):
         shutil.copy(SOURCE / name, bins)
     PROGRAM.append(str(bins / "osmoda"))
 
@@ -91,6 +109,7 @@ def main():
         assert owner(STATE / name) == ("osmoda-agentd", "osmoda-agentd", "0o700"), owner(STATE / name)
     assert reach(65533, [group]) == 0 and reach(65533, []) == 1, "the group may connect, others may not"
 
+    as_the_reference_says(bins)
     made = SOCKET.stat().st_ino
     os.kill(daemon["pid"], signal.SIGKILL)
     wait_for("its end", lambda: processes().get("agentd", {}).get("pid") != daemon["pid"])
