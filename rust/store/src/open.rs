@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::{Error, Schema};
 
@@ -36,7 +36,8 @@ pub fn open(path: &Path, schema: Schema) -> Result<Connection, Error> {
 /// read-only or full file system as long as no unwritten log lies beside the file.
 ///
 /// # Errors
-/// [`Error::Unwritable`] when the file is missing or may not be read, [`Error::Corrupt`] when it is not a database.
+/// [`Error::Unwritable`] when the file is missing or may not be read, [`Error::Corrupt`] when it is not a database or
+/// an empty one.
 pub fn open_read_only(path: &Path) -> Result<Connection, Error> {
     open_snapshot(path).map(|(connection, _)| connection)
 }
@@ -62,7 +63,11 @@ pub(crate) fn open_snapshot(path: &Path) -> Result<(Connection, bool), Error> {
 fn first_look(connection: Connection) -> rusqlite::Result<Connection> {
     configure(&connection)?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // Every schema begins with a table: without one, somebody emptied the file.
+    if tables == 0 {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_NOTADB), None));
+    }
     Ok(connection)
 }
 

@@ -7,7 +7,6 @@ use osmoda_types::{Clock, Code, Timestamp};
 use tokio::sync::watch;
 
 use super::LedgerError;
-use super::error::state_code;
 
 /// What can fail by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +60,7 @@ impl Condition {
         let code = match error {
             // Being closed is nobody's trouble, and what a panic closed is opened at the next call.
             LedgerError::State(osmoda_store::Error::Closed) => return,
-            LedgerError::State(error) => state_code(error),
+            LedgerError::State(error) => osmoda_runtime::of_store(error).code,
             // The key file or the events are not what they were.
             _ => Code::StateCorrupt,
         };

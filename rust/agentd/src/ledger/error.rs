@@ -59,17 +59,11 @@ impl LedgerError {
     }
 }
 
-/// The code for a condition of stored state.
-pub(super) fn state_code(error: &osmoda_store::Error) -> Code {
-    osmoda_runtime::of_store(error).code
-}
-
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         let detail = error.to_string();
         match error {
-            // No detail: it would carry paths and the system's own words.
-            LedgerError::State(error) => Self::new(state_code(&error)),
+            LedgerError::State(error) => osmoda_runtime::of_store(&error),
             LedgerError::NoSigner => Self::new(Code::LedgerUnavailable).detail(detail),
             LedgerError::Gap { expected } => {
                 let mut problem = Self::new(Code::LedgerGap).detail(detail);

@@ -32,7 +32,11 @@ impl Engine {
             // One view of the file: a checkpoint beyond its last row is one that outlived its events.
             let connection = &connection.unchecked_transaction()?;
             let size = rows::size(connection)?;
-            if size == 0 {
+            let beyond = connection
+                .prepare_cached("SELECT note FROM checkpoints WHERE size > ?1 ORDER BY size")?
+                .query_map([size], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()?;
+            if size == 0 && beyond.is_empty() {
                 return Ok(None);
             }
             let after = match input.since {
@@ -42,10 +46,6 @@ impl Engine {
                 }
                 None => 0,
             };
-            let beyond = connection
-                .prepare_cached("SELECT note FROM checkpoints WHERE size > ?1 ORDER BY size")?
-                .query_map([size], |row| row.get(0))?
-                .collect::<rusqlite::Result<Vec<String>>>()?;
             Ok(Some((header(connection, after)?, after, size, beyond)))
         });
         let (header, after, size, beyond) = start.await?.ok_or(LedgerError::NotFound { size: 0 })?;

@@ -48,8 +48,13 @@ pub(super) fn read(path: &Path, origin: &str) -> Result<Option<Signer>, Error> {
 /// Who restores a backup may restore its modes too generously; the key is for its user alone.
 fn close_to_others(path: &Path) {
     if fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
-        tracing::warn!(path = %path.display(), "the signer's key was open to others and is not any more");
-        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
+        match fs::set_permissions(path, fs::Permissions::from_mode(0o600)) {
+            Ok(()) => tracing::warn!(path = %path.display(), "the signer's key was open to others"),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(path = %path.display(), error, "the signer's key is open to others");
+            }
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! State that cannot be used: degraded with a code and a remedy, nothing lost, and well again by itself.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use agentd::ledger::{Engine, LedgerError};
+use osmoda_types::api::agentd::ledger::EventsAppend;
 use osmoda_types::health::Status;
-use osmoda_types::{MachineId, Problem};
+use osmoda_types::{Endpoint, MachineId, Problem};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -20,7 +22,9 @@ fn code(engine: &Engine) -> Option<&'static str> {
 }
 
 async fn refusal(engine: &Engine) -> &'static str {
-    Problem::from(engine.append(events(1)).await.expect_err("it is refused")).code.as_str()
+    let code = Problem::from(engine.append(events(1)).await.expect_err("it is refused")).code;
+    assert!(EventsAppend::CALL.errors.contains(&code), "{code:?} is not among those the call may answer");
+    code.as_str()
 }
 
 /// Waits until the ledger says of itself that it is well; nobody calls it meanwhile.
@@ -71,6 +75,8 @@ async fn a_read_only_disk_is_read_and_taken_into_use_when_it_can_be_written() {
     ground.remount("rw");
     well(&engine).await;
     assert_eq!(engine.append(events(1)).await.unwrap()[0].id, 7);
+    assert_eq!(engine.head().await.unwrap().size, 7, "readers of the read-only file do not stay");
+    assert_eq!(engine.log(of(json!({}))).await.unwrap().events.len(), 7);
     assert_whole(&engine).await;
 }
 
@@ -90,6 +96,42 @@ async fn a_damaged_file_is_kept_and_a_restored_one_is_taken_into_use() {
     well(&engine).await;
     engine.append(events(1)).await.unwrap();
     assert_whole(&engine).await;
+}
+
+#[tokio::test]
+async fn a_ledger_whose_events_are_gone_is_not_begun_again() {
+    type Vanish = fn(&Machine);
+    let ways: [(&str, Vanish); 3] = [
+        ("emptied", |machine| fs::write(machine.file("ledger.db"), b"").unwrap()),
+        ("removed", |machine| fs::remove_file(machine.file("ledger.db")).unwrap()),
+        ("without rows", |machine| machine.root().execute_batch("DELETE FROM events").unwrap()),
+    ];
+    for (way, vanish) in ways {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = Machine::at(folder.path());
+        let engine = machine.open().await;
+        engine.append(events(5)).await.unwrap();
+        engine.close().await;
+        let kept =
+            ["signer.key", "checkpoints.jsonl"].map(|name| (name, fs::read(machine.file(name)).unwrap()));
+        let good = fs::read(machine.file("ledger.db")).unwrap();
+        vanish(&machine);
+
+        let engine = machine.open().await;
+        assert_eq!(code(&engine), Some("state.corrupt"), "{way}");
+        assert_eq!(refusal(&engine).await, "state.corrupt", "{way}");
+        assert!(engine.checkpoint().await.is_err(), "{way}");
+        if way == "emptied" {
+            assert_eq!(Problem::from(engine.head().await.unwrap_err()).code.as_str(), "state.corrupt");
+        }
+        for (name, content) in &kept {
+            assert_eq!(&fs::read(machine.file(name)).unwrap(), content, "{way}: {name}");
+        }
+        fs::write(machine.file("ledger.db"), good).unwrap();
+        well(&engine).await;
+        assert_eq!(engine.append(events(1)).await.unwrap()[0].id, 7, "{way}");
+        assert_whole(&engine).await;
+    }
 }
 
 #[tokio::test]
@@ -122,6 +164,18 @@ async fn a_lost_key_stops_signing_and_not_recording() {
     let engine = machine.open().await;
     assert_eq!(code(&engine), None);
     assert_eq!(engine.checkpoint().await.unwrap().size, 2);
+}
+
+#[tokio::test]
+async fn a_key_that_was_open_to_others_is_closed_to_them_and_signs() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::at(folder.path());
+    machine.open().await.close().await;
+    let key = machine.file("signer.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o666)).unwrap();
+    let engine = machine.open().await;
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!((code(&engine), engine.checkpoint().await.unwrap().size), (None, 1));
 }
 
 #[tokio::test]

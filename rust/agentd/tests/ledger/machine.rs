@@ -4,12 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use agentd::ledger::Engine;
+use agentd::ledger::{Engine, LedgerError};
+use http_body_util::BodyExt;
+use osmoda_tlog::chunk::Chunk;
+use osmoda_tlog::export::{Header, Line};
+use osmoda_types::api::agentd::ledger::LedgerExportLine;
 use osmoda_types::ledger::{Event, NewEvent};
 use osmoda_types::{Actor, Clock, Daemon, Entropy, MachineId, Principal, Ring, Timestamp};
 use rusqlite::Connection;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const MACHINE: &str = "mach_01kaq3v8e2m6zr0t5h9xw4c7yd";
 pub(crate) const START: &str = "2026-11-24T08:30:00.000Z";
@@ -127,6 +132,20 @@ pub(crate) async fn all(engine: &Engine) -> Vec<Event> {
             return events;
         }
     }
+}
+
+/// Header and lines of a whole export, as a verifier takes them.
+pub(crate) async fn export(engine: &Engine, since: Option<&str>) -> Result<(Header, Chunk), LedgerError> {
+    let response = engine.export(of(json!({"since": since})), CancellationToken::new()).await?;
+    let body = response.into_body().collect().await.expect("it does not break off").to_bytes();
+    let mut lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let first = lines.next().expect("a first line");
+    let published: LedgerExportLine = serde_json::from_slice(first).expect("the wire shape");
+    assert_eq!(serde_json::to_value(&published).unwrap(), serde_json::from_slice::<Value>(first).unwrap());
+    let Line::Export(header) = Line::parse(first).unwrap() else { panic!("a header first") };
+    let mut chunk = Chunk::new();
+    lines.for_each(|line| chunk.push_line(line));
+    Ok((header, chunk))
 }
 
 /// The ledger's own verdict is that it is whole.

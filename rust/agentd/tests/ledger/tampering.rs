@@ -1,12 +1,15 @@
 //! What somebody who can write the file can do, and where it is found.
 
 use agentd::ledger::LedgerError;
+use osmoda_tlog::verdict::Failure;
+use osmoda_tlog::verify::{Trust, Verifier};
 use osmoda_types::api::agentd::ledger::LedgerVerifyOut;
 use osmoda_types::health::Status;
+use osmoda_types::{Code, Problem};
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::machine::{Machine, events, of};
+use crate::machine::{Machine, events, export, of};
 
 /// A closed ledger of 2,000 events with checkpoints, and the note kept elsewhere.
 async fn ledger(machine: &Machine) -> String {
@@ -52,9 +55,75 @@ async fn each_change_of_a_row_is_found_at_its_id() {
             300,
         ),
     ] {
-        let (verdict, _) = verdict_after(|root| root.execute_batch(change).unwrap(), false).await;
+        let (verdict, status) = verdict_after(|root| root.execute_batch(change).unwrap(), false).await;
         assert_eq!((verdict.ok, verdict.exit_code), (false, 1), "{change}: {}", verdict.finding);
         assert_eq!((verdict.broken_at, verdict.verified_to), (Some(id), id - 1), "{change}");
+        assert_eq!(status, Status::Degraded, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn damage_that_was_found_shows_until_a_verification_finds_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::at(folder.path());
+    let engine = machine.open().await;
+    engine.append(events(9)).await.unwrap();
+    let verify = async |input| engine.verify(of(input)).await.unwrap().exit_code;
+    assert_eq!(verify(json!({"against": ["no note"]})).await, 2);
+    assert_eq!(engine.check().status, Status::Ok, "a wrong note is no damage of the ledger");
+
+    let root = machine.root();
+    let change = |from, to| {
+        let sql = "UPDATE events SET payload = replace(payload, ?1, ?2) WHERE id = 5";
+        root.execute(sql, [from, to]).unwrap();
+    };
+    change("3", "8");
+    assert_eq!((engine.check().status, verify(json!({})).await), (Status::Ok, 1));
+    engine.append(events(1)).await.unwrap();
+    let check = engine.check();
+    assert_eq!((check.status, check.code), (Status::Degraded, Some(Code::StateCorrupt)));
+    assert!(check.remedy.is_some());
+    change("8", "3");
+    assert_eq!((engine.check().status, verify(json!({})).await), (Status::Degraded, 0));
+    assert_eq!(engine.check().status, Status::Ok);
+}
+
+/// What the verifier finds in an export of the changed ledger.
+async fn exported_after(change: &str, since: Option<&str>) -> Result<Failure, Problem> {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::at(folder.path());
+    ledger(&machine).await;
+    machine.root().execute_batch(change).unwrap();
+    let (header, chunk) = export(&machine.open().await, since).await?;
+    let mut verifier = Verifier::for_export(&header, Trust::default()).unwrap();
+    Ok(verifier.merge(chunk).and_then(|()| verifier.finish().map(drop)).unwrap_err())
+}
+
+#[tokio::test]
+async fn an_export_of_damaged_rows_is_complete_and_says_where() {
+    for column in ["ts", "type", "actor", "payload", "prev_hash", "hash"] {
+        let change = format!("UPDATE events SET {column} = x'00ff' WHERE id = 709");
+        let failure = exported_after(&change, None).await.unwrap();
+        assert!(matches!(failure, Failure::Broken { id: 709, .. }), "{column}: {failure}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_keeps_the_checkpoints_that_outlived_their_events() {
+    for since in [None, Some("2027-01-01T00:00:00Z")] {
+        let failure = exported_after("DELETE FROM events WHERE id > 1900", since).await.unwrap();
+        assert!(
+            matches!(failure, Failure::Truncated { verified: 1900, known: 2000 }),
+            "{since:?}: {failure}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_export_that_cannot_name_its_ledger_says_that_it_is_damaged() {
+    for change in ["DELETE FROM events WHERE id = 1", "DELETE FROM events"] {
+        let problem = exported_after(change, None).await.expect_err("event 1 names the ledger");
+        assert_eq!(problem.code, Code::StateCorrupt, "{change}");
     }
 }
 

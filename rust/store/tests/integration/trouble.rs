@@ -87,6 +87,16 @@ async fn a_file_that_is_no_database_is_damaged_and_stays_as_it_was_found() {
     assert_eq!(fs::read(&path).unwrap(), rubbish);
 }
 
+#[test]
+fn an_emptied_file_is_damaged_to_a_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    drop(open(&path, SCHEMA).unwrap());
+    fs::write(&path, b"").unwrap();
+    let refused = open_read_only(&path).unwrap_err();
+    assert!(matches!(refused, Error::Corrupt { .. }), "{refused:?}");
+}
+
 #[tokio::test]
 async fn damaged_pages_are_found_when_they_are_read() {
     let folder = tempfile::tempdir().unwrap();

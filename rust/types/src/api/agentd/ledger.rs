@@ -369,8 +369,22 @@ pub struct ExportHeader {
     pub v: u32,
     /// The log's name.
     pub origin: String,
-    /// Verifier key of its checkpoints.
+    /// Verifier key of its checkpoints where the export starts.
     pub signer: String,
+    /// What comes before a partial export; absent when it starts with event 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<ExportAfter>,
+}
+
+/// The ledger before the first event of a partial export.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ExportAfter {
+    /// Number of events before.
+    pub size: u64,
+    /// `hash` of the last of them.
+    pub hash: String,
+    /// Peaks of the Merkle tree over them, from the largest subtree to the smallest, hex.
+    pub peaks: Vec<String>,
 }
 
 /// `GET /ledger/export`.
@@ -434,9 +448,7 @@ impl Endpoint for EventsAppend {
         .toolset(Toolset::Ledger)
         .only(Daemon::ALL)
         .errors(&[Code::LedgerUnavailable, Code::LedgerGap, Code::LedgerFork, Code::LedgerTooLarge, Code::LedgerType, Code::StateFull,
-        Code::StateUnwritable,
-        Code::StateCorrupt,
-        Code::StateNewerSchema])
+        Code::StateUnwritable, Code::StateCorrupt, Code::StateNewerSchema, Code::InternalBug])
         .body_limit(16 * 1024 * 1024)
         .example(|| (json!({"source": "watch", "epoch": "01kaq3v8e2m6zr0t5h9xw4c7yd", "first_seq": 41,
             "head": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
