@@ -31,9 +31,11 @@ fn golden_files_and_pages_are_what_the_code_prints() {
     files.insert("docs/tools.md".into(), tools_page());
     files.insert("docs/errors.md".into(), errors_page());
     files.insert("docs/events.md".into(), events_page());
-    files.insert("docs/crates.md".into(), crates_page());
-
     let root = root();
+    let architecture = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let (prose, _) = architecture.split_once(MARK).expect("docs/architecture.md has the mark");
+    files.insert("docs/architecture.md".into(), format!("{prose}{MARK}{}", crates_section()));
+
     if std::env::var_os("UPDATE").is_some() {
         for folder in ["rust/types/golden", "docs/openapi"] {
             let _ = fs::remove_dir_all(root.join(folder));
@@ -55,16 +57,16 @@ fn golden_files_and_pages_are_what_the_code_prints() {
     }
 }
 
-/// `docs/crates.md`: every crate, what it is for, what it stands on, and the picture of it.
-fn crates_page() -> String {
+/// What stands before it in `docs/architecture.md` is prose.
+const MARK: &str = "<!-- printed from the manifests by scripts/generate; do not edit below -->\n";
+
+/// Every crate, what it is for, what it stands on, and the picture of it.
+fn crates_section() -> String {
     let all: Vec<Crate> =
         fs::read_dir(root().join("rust")).unwrap().map(|entry| Crate::read(&entry.unwrap().path())).collect();
     let mut crates: Vec<&Crate> = all.iter().collect();
     crates.sort_by_key(|krate| (krate.height(&all), &krate.name));
-    let mut page = String::from(
-        "# Crates\n\nPrinted from the manifests by `scripts/generate`; do not edit. Lowest layer first: a crate uses only crates above it.\n\n\
-         | crate | role | uses |\n|---|---|---|\n",
-    );
+    let mut page = String::from("\n| crate | role | uses |\n|---|---|---|\n");
     for krate in &crates {
         page.push_str(&format!("| `{}` | {} | {} |\n", krate.name, krate.role, krate.uses.join(" ")));
     }
