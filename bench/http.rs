@@ -34,6 +34,12 @@ struct Load {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == "bare") {
+        let mut path =
+            || PathBuf::from(arguments.next().expect("the peer is started with its socket and its body"));
+        return serve_bare(path(), std::fs::read(path()).expect("the body to serve").into()).await;
+    }
     let Some(agentd) = std::env::args().skip(1).find(|arg| !arg.starts_with("--")) else {
         print("skipped: give the path of the agentd to measure");
         return;
@@ -42,7 +48,11 @@ async fn main() {
     let (ours, bare) = (dir.path().join("agentd.sock"), dir.path().join("bare.sock"));
     let mut daemon = start(&agentd, &ours, dir.path());
     let body = wait_for(&ours).await;
-    tokio::spawn(serve_bare(bare.clone(), body));
+    // A process of its own, as agentd is.
+    std::fs::write(dir.path().join("body"), &body).expect("a writable folder");
+    let own = std::env::current_exe().expect("this program");
+    let peer = Command::new(own).arg("bare").arg(&bare).arg(dir.path().join("body")).spawn();
+    let mut peer = peer.expect("this program again");
     wait_for(&bare).await;
 
     let (mut loads, mut alone, mut appended, mut changes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -66,8 +76,10 @@ async fn main() {
         "a change call: p50 {call:.0} us beside fdatasync {sync:.0} us = {:.2} (target <= 3.5)",
         call / sync
     ));
-    daemon.kill().expect("our own child");
-    daemon.wait().expect("our own child");
+    for child in [&mut daemon, &mut peer] {
+        child.kill().expect("our own child");
+        child.wait().expect("our own child");
+    }
 }
 
 /// Events a second that eight daemons append, each waiting for its answer before it sends the next.
