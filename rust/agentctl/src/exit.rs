@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use osmoda_client::CallError;
+use osmoda_types::chain;
 
 /// What a verb comes to.
 pub(crate) type Outcome = anyhow::Result<Exit>;
@@ -80,12 +81,6 @@ pub(crate) fn in_words(error: &CallError) -> String {
         },
         other => format!("{:#}\n  {}", chain(other), other.remedy()),
     }
-}
-
-/// An error and its causes on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ fn tell(
             screen.line(format_args!("  signer  {} ({word})", report.signer))
         }
         Err(failure) => {
-            let finding = plain(&exit::chain(failure));
+            let finding = plain(&osmoda_types::chain(failure));
             let (verified, broken_at) = match failure {
                 Failure::Broken { id, .. } => (Some(id - 1), Some(*id)),
                 Failure::Truncated { verified, .. } => (Some(*verified), None),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use osmoda_types::{Code, Daemon, Problem};
+use osmoda_types::{Code, Daemon, Problem, chain};
 
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +86,7 @@ impl CallError {
                 Code::DaemonAbsent
             }
         };
-        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
-        let detail = causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"));
-        Problem::new(code).detail(detail).next_step(self.remedy())
+        Problem::new(code).detail(chain(self)).next_step(self.remedy())
     }
 }
 

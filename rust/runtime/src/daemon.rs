@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use clap::Parser;
-use osmoda_types::{Clock, Daemon, Entropy};
+use osmoda_types::{Clock, Daemon, Entropy, chain};
 use rustix::fs::{FlockOperation, flock};
 use sd_notify::NotifyState;
 use serde::de::DeserializeOwned;
@@ -25,7 +25,6 @@ use crate::idempotency::Idempotency;
 use crate::listener::{ListenError, Listener};
 use crate::logging::Logging;
 use crate::metrics::Metrics;
-use crate::problem::chain;
 use crate::record::{READS_EVERY, Record, Recorder};
 use crate::service::{Kit, Service};
 use crate::state::StateDb;

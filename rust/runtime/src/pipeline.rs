@@ -210,7 +210,8 @@ async fn observe(route: &Route, kit: &Arc<Kit>, asked: Asked, act: Act) -> Resul
 
 /// A call with an effect: it takes place only between a durable intent and a durable outcome.
 async fn effect(route: &Route, kit: &Arc<Kit>, asked: Asked, act: Act) -> Result<Response, Problem> {
-    let args_digest = digest(&asked.arguments);
+    let canonical = json::canonical(&asked.arguments);
+    let args_digest = json::digest_of(canonical.as_bytes());
     let slot = Idempotency::slot(
         &asked.headers,
         &asked.principal,
@@ -223,7 +224,8 @@ async fn effect(route: &Route, kit: &Arc<Kit>, asked: Asked, act: Act) -> Result
     {
         return Ok(replay(status, body));
     }
-    let answered = recorded(route, kit, asked, args_digest, act).await;
+    let answered =
+        recorded(route, kit, asked, args_digest, canonical.len() <= Intent::MAX_ARGS_BYTES, act).await;
     if let Some(slot) = slot {
         let kept = match &answered {
             Ok(body) => {
@@ -237,7 +239,7 @@ async fn effect(route: &Route, kit: &Arc<Kit>, asked: Asked, act: Act) -> Result
             }
         };
         if let Err(error) = kept {
-            tracing::warn!(error = %problem::chain(&error), "an answer could not be kept for its Idempotency-Key");
+            tracing::warn!(error = %osmoda_types::chain(&error), "an answer could not be kept for its Idempotency-Key");
         }
     }
     answered.map(|body| respond(Reply::Json(body)))
@@ -248,6 +250,8 @@ async fn recorded(
     kit: &Arc<Kit>,
     asked: Asked,
     args_digest: String,
+    // Arguments stand in the intent; large ones by their digest alone.
+    shown: bool,
     act: Act,
 ) -> Result<Vec<u8>, Problem> {
     let started = Instant::now();
@@ -260,7 +264,7 @@ async fn recorded(
         method: route.call.method.as_str().to_owned(),
         path: asked.path,
         effect: Intent::effect(route.call.effect),
-        args: shown(asked.arguments),
+        args: if shown { asked.arguments } else { Value::Null },
         args_digest,
         decision,
         session: principal.session.clone(),
@@ -369,11 +373,6 @@ fn json_response(status: StatusCode, body: Bytes) -> Response {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// Arguments as they stand in an intent; large ones by their digest alone.
-fn shown(arguments: Value) -> Value {
-    if json::canonical(&arguments).len() <= Intent::MAX_ARGS_BYTES { arguments } else { Value::Null }
 }
 
 fn digest(arguments: &Value) -> String {

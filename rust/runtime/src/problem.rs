@@ -30,9 +30,3 @@ pub fn of_store(error: &StoreError) -> Problem {
         StoreError::Sql { .. } => Code::InternalBug,
     })
 }
-
-/// An error and its causes on one line, for the log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}

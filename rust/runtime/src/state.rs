@@ -80,7 +80,7 @@ impl StateDb {
         if condition.0 != code {
             *condition = (code, self.clock.now());
             if let Err(error) = &written {
-                tracing::warn!(path = %self.path.display(), error = %crate::problem::chain(error), "state cannot be used");
+                tracing::warn!(path = %self.path.display(), error = %osmoda_types::chain(error), "state cannot be used");
             }
         }
         written

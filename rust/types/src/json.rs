@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
@@ -23,11 +22,6 @@ pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
 /// The canonical text of a value (RFC 8785).
 pub fn canonical(value: &Value) -> String {
     serde_json_canonicalizer::to_string(value).expect("a Value has string keys and finite numbers only")
-}
-
-/// `sha256:<hex>` of the canonical text.
-pub fn digest(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    Ok(digest_of(canonical(&serde_json::to_value(value)?).as_bytes()))
 }
 
 /// `sha256:<hex>` of bytes.

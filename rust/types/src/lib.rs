@@ -29,5 +29,5 @@ pub use id::{Id, Kind, MachineId, RequestId, SessionId, ids};
 pub use mcp::{ToolDefinition, tool_definition, tool_definitions};
 pub use openapi::{coerce, openapi_document};
 pub use principal::{Actor, ActorError, Principal, Ring};
-pub use problem::{FieldError, Problem};
-pub use value::{Empty, Few, Limit, Name, Text, TooLong, Within};
+pub use problem::{FieldError, Problem, chain};
+pub use value::{Empty, Few, Limit, Text, TooLong, Within};

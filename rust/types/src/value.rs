@@ -76,13 +76,6 @@ impl<T, const MAX: usize> Default for Few<T, MAX> {
     }
 }
 
-impl<T, const MAX: usize> FromIterator<T> for Few<T, MAX> {
-    /// Takes the first `MAX` items.
-    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        Self(items.into_iter().take(MAX).collect())
-    }
-}
-
 impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Few<T, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let items = Vec::deserialize(deserializer)?;
@@ -161,50 +154,6 @@ impl<const MAX: usize> JsonSchema for Text<MAX> {
     }
 }
 
-/// The name of a thing: `[a-z0-9][a-z0-9_-]{0,63}`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Name(String);
-
-impl Name {
-    /// `None` if the text is not a name.
-    pub fn new(text: impl Into<String>) -> Option<Self> {
-        let text = text.into();
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let first = text.bytes().next().is_some_and(plain);
-        let rest = text.bytes().all(|b| plain(b) || b == b'_' || b == b'-');
-        (first && rest && text.len() <= 64).then_some(Self(text))
-    }
-}
-
-impl Deref for Name {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?)
-            .ok_or_else(|| de::Error::custom("not a name: [a-z0-9][a-z0-9_-]{0,63}"))
-    }
-}
-
-impl JsonSchema for Name {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Name".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"})
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,7 +168,5 @@ mod tests {
         assert_eq!(serde_json::from_str::<Few<u8, 2>>("[1,2]").unwrap().into_inner(), [1, 2]);
         assert!(serde_json::from_str::<Text<3>>("\"éé\"").is_err());
         assert!(serde_json::from_str::<Text<3>>("\"a\\u0000\"").is_err());
-        assert!(serde_json::from_str::<Name>("\"-a\"").is_err());
-        assert!(serde_json::from_str::<Name>("\"a-1_b\"").is_ok());
     }
 }

@@ -1,8 +1,5 @@
 //! `POST /ledger/verify`: the whole ledger, checked by the same verifier that checks exports.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
-
 use futures_util::{StreamExt, stream};
 use osmoda_tlog::chain::RowRef;
 use osmoda_tlog::checkpoint::Checkpoint;
@@ -10,8 +7,8 @@ use osmoda_tlog::chunk::Chunk;
 use osmoda_tlog::note::Note;
 use osmoda_tlog::verdict::{Failure, Report};
 use osmoda_tlog::verify::{Trust, Verifier};
-use osmoda_types::Text;
 use osmoda_types::api::agentd::ledger::{LedgerVerifyIn, LedgerVerifyOut};
+use osmoda_types::{Text, chain};
 use rusqlite::Connection;
 
 use super::condition::Part;
@@ -137,12 +134,6 @@ fn size_of(note: &str) -> Option<u64> {
 }
 
 fn failed(failure: &Failure, checkpoints: u64) -> LedgerVerifyOut {
-    let mut finding = failure.to_string();
-    let mut source = failure.source();
-    while let Some(cause) = source {
-        write!(finding, ": {cause}").expect("a String grows");
-        source = cause.source();
-    }
     let (verified_to, broken_at) = match failure {
         Failure::Broken { id, .. } => (id.saturating_sub(1), Some(*id)),
         Failure::Checkpoint { .. } => (0, None),
@@ -154,7 +145,7 @@ fn failed(failure: &Failure, checkpoints: u64) -> LedgerVerifyOut {
         verified_to,
         witnessed_to: 0,
         broken_at,
-        finding,
+        finding: chain(failure),
         checkpoints,
     }
 }
