@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::record::{READS_EVERY, Record, Recorder};
 use crate::service::{Kit, Service};
 use crate::state::StateDb;
-use crate::system::{SystemClock, SystemEntropy};
+use crate::system::{SystemClock, SystemEntropy, Unique};
 
 /// What `bind` is given.
 pub struct Setup<C> {
@@ -76,7 +76,7 @@ impl Bound {
             version: setup.version,
             started_at: setup.clock.now(),
             clock: setup.clock.clone(),
-            entropy: setup.entropy.clone(),
+            names: Unique::new(setup.entropy.as_ref()),
             gate: Gate::new(),
             state: setup.state.clone(),
             record: Record::new(setup.daemon, recorder),

@@ -128,7 +128,7 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Result<Option<RequestId>, Probl
 }
 
 pub(crate) fn fresh(kit: &Kit) -> RequestId {
-    RequestId::new(kit.clock.as_ref(), kit.entropy.as_ref())
+    RequestId::new(kit.clock.as_ref(), &kit.names)
 }
 
 /// One request whose caller is known.

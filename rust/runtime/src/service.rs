@@ -8,8 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use http::header;
 use osmoda_types::{
-    Actor, Call, Clock, Code, Daemon, Endpoint, Entropy, Method, Problem, RequestId, Timestamp,
-    openapi_document,
+    Actor, Call, Clock, Code, Daemon, Endpoint, Method, Problem, RequestId, Timestamp, openapi_document,
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::{self, Prepare, Reply, Route};
 use crate::record::Record;
 use crate::state::StateDb;
+use crate::system::Unique;
 
 /// What every call of one daemon shares.
 pub(crate) struct Kit {
@@ -28,7 +28,7 @@ pub(crate) struct Kit {
     pub(crate) version: &'static str,
     pub(crate) started_at: Timestamp,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) names: Unique,
     pub(crate) gate: Gate,
     pub(crate) state: Arc<StateDb>,
     pub(crate) record: Record,

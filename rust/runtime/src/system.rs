@@ -1,5 +1,7 @@
 //! The machine's own clock and randomness; the only places where they are read.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use osmoda_types::{Clock, Entropy, Timestamp};
 
 /// The wall clock.
@@ -22,5 +24,27 @@ impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         #[expect(clippy::disallowed_methods, reason = "this is the entropy that everybody else is given")]
         getrandom::fill(buffer).expect("Linux answers getrandom once it has booted");
+    }
+}
+
+/// Numbers that come once and can be guessed: for the names of requests, without asking the kernel for each.
+#[derive(Debug)]
+pub(crate) struct Unique {
+    start: u128,
+    given: AtomicU64,
+}
+
+impl Unique {
+    pub(crate) fn new(entropy: &dyn Entropy) -> Self {
+        let mut start = [0; 16];
+        entropy.fill(&mut start);
+        Self { start: u128::from_be_bytes(start), given: AtomicU64::new(0) }
+    }
+}
+
+impl Entropy for Unique {
+    fn fill(&self, buffer: &mut [u8]) {
+        let next = self.start.wrapping_add(self.given.fetch_add(1, Ordering::Relaxed).into()).to_be_bytes();
+        buffer.iter_mut().rev().zip(next.iter().rev()).for_each(|(byte, value)| *byte = *value);
     }
 }

@@ -29,18 +29,3 @@ CREATE TABLE sources (
     last_seq INTEGER NOT NULL,
     head TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE appends (
-    source TEXT NOT NULL,
-    epoch TEXT NOT NULL,
-    first_seq INTEGER NOT NULL,
-    last_seq INTEGER NOT NULL,
-    first_id INTEGER NOT NULL,
-    PRIMARY KEY (source, epoch, first_seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE intents (
-    event_id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,
-    call TEXT NOT NULL,
-    request_id TEXT NOT NULL
-) STRICT;
-CREATE INDEX intents_request ON intents (source, request_id);

@@ -13,13 +13,14 @@ use osmoda_types::api::agentd::ledger::AppendedEvent;
 use osmoda_types::ledger::{ClockJumped, NewEvent};
 use osmoda_types::{Actor, Clock, Daemon, Timestamp};
 use rusqlite::{Connection, Transaction};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::door::{Admitted, admit_all};
+use super::intents::{self, Open};
 use super::rows::damaged;
 use super::sources::{Batch, Source};
-use super::{LedgerError, checkpoints, intents, rows, sources, tree};
+use super::{LedgerError, checkpoints, rows, sources, tree};
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -50,17 +51,41 @@ pub(super) struct Position {
     pub(super) signed: u64,
 }
 
+/// What waits for a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiting {
+    Nothing,
+    Something,
+    /// So many events that they are signed at once.
+    Batch,
+}
+
+impl Position {
+    pub(super) fn waiting(self) -> Waiting {
+        match self.size.saturating_sub(self.signed) {
+            0 => Waiting::Nothing,
+            1..SIGN_EVENTS => Waiting::Something,
+            _ => Waiting::Batch,
+        }
+    }
+}
+
 pub(super) struct Appender {
     clock: Arc<dyn Clock>,
     /// None when the key is not the one this ledger trusts, or the ledger is not what it signed.
     signer: Option<Signer>,
     position: Arc<watch::Sender<Position>>,
+    /// Told when what waits for a signature changes in kind.
+    unsigned: Arc<Notify>,
     pub(super) state: State,
-    committed: State,
+    /// A batch was rolled back: `state` is ahead of the database.
+    stale: bool,
+    /// The wall clock and the steady one when they were last read, and when a read was last committed.
+    clocks: Option<(Timestamp, Instant)>,
+    committed_clocks: Option<(Timestamp, Instant)>,
 }
 
 /// What the next event depends on; mirrors the database.
-#[derive(Clone)]
 pub(super) struct State {
     pub(super) size: u64,
     hash: String,
@@ -69,8 +94,7 @@ pub(super) struct State {
     frontier: Frontier,
     checkpoint: Option<(u64, String)>,
     pub(super) sources: HashMap<Daemon, Source>,
-    /// The wall clock and the steady one when they were last read.
-    clocks: Option<(Timestamp, Instant)>,
+    pub(super) open: Open,
 }
 
 impl Appender {
@@ -80,17 +104,34 @@ impl Appender {
         signer: Option<Signer>,
         clock: Arc<dyn Clock>,
         position: Arc<watch::Sender<Position>>,
+        unsigned: Arc<Notify>,
     ) -> rusqlite::Result<Self> {
         let state = State::load(connection)?;
-        let appender = Self { clock, signer, position, committed: state.clone(), state };
+        let appender = Self {
+            clock,
+            signer,
+            position,
+            unsigned,
+            state,
+            stale: false,
+            clocks: None,
+            committed_clocks: None,
+        };
         appender.publish();
         Ok(appender)
     }
 
     fn publish(&self) {
-        let signed = self.committed.checkpoint.as_ref().map_or(0, |(size, _)| *size);
-        let now = Position { size: self.committed.size, signed };
-        self.position.send_if_modified(|position| std::mem::replace(position, now) != now);
+        let signed = self.state.checkpoint.as_ref().map_or(0, |(size, _)| *size);
+        let now = Position { size: self.state.size, signed };
+        let mut before = now;
+        self.position.send_if_modified(|position| {
+            before = std::mem::replace(position, now);
+            before != now
+        });
+        if before.waiting() != now.waiting() {
+            self.unsigned.notify_one();
+        }
     }
 
     /// Appends one event of `owner` at the time [`look_at_clock`](Self::look_at_clock) set.
@@ -113,7 +154,10 @@ impl Appender {
         for tile in state.frontier.append(leaf_hash(hash.as_bytes())) {
             tree::store(transaction, &tile)?;
         }
-        intents::follow(transaction, owner, id, link)?;
+        state.open.follow(owner, id, link);
+        if id.is_multiple_of(intents::MARK_EVENTS) {
+            state.open.mark(transaction, id + 1)?;
+        }
         state.size = id;
         state.hash.clone_from(&hash);
         // agentd's own events have no outbox: their number is their id.
@@ -133,7 +177,7 @@ impl Appender {
     /// clock moved by itself, as seen from the steady clock, or lies behind the ledger's last event at start.
     pub(super) fn look_at_clock(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let (now, steady) = (self.clock.now(), Instant::now());
-        let moved = match self.state.clocks {
+        let moved = match self.clocks {
             Some((wall, since)) => {
                 let passed = i64::try_from((steady - since).as_millis()).unwrap_or(i64::MAX);
                 now.as_millis().saturating_sub(wall.as_millis()).saturating_sub(passed)
@@ -141,7 +185,7 @@ impl Appender {
             // How long agentd did not run is not known, so only a step back shows.
             None => now.as_millis().saturating_sub(self.state.at.as_millis()).min(0),
         };
-        self.state.clocks = Some((now, steady));
+        self.clocks = Some((now, steady));
         let from = self.state.at;
         if now > self.state.at || self.state.size == 0 {
             self.state.at = now;
@@ -197,6 +241,10 @@ impl Apply for Appender {
     }
 
     fn apply(&mut self, transaction: &Transaction<'_>, job: Job) -> rusqlite::Result<Reply> {
+        if self.stale {
+            self.state = State::load(transaction)?;
+            self.stale = false;
+        }
         match job {
             Job::Record(events) => self.record(transaction, &events),
             Job::Absorb(batch) => self.absorb(transaction, &batch),
@@ -209,12 +257,13 @@ impl Apply for Appender {
     }
 
     fn committed(&mut self) {
-        self.committed.clone_from(&self.state);
+        self.committed_clocks = self.clocks;
         self.publish();
     }
 
     fn rolled_back(&mut self) {
-        self.state.clone_from(&self.committed);
+        self.clocks = self.committed_clocks;
+        self.stale = true;
     }
 }
 
@@ -233,11 +282,13 @@ impl State {
             frontier: tree::frontier(connection, size)?,
             checkpoint: checkpoints::newest(connection)?,
             sources: sources::load(connection)?,
-            clocks: None,
+            open: Open::load(connection)?,
         })
     }
 }
 
+/// A checkpoint follows at once when so many events are unsigned.
+const SIGN_EVENTS: u64 = 1024;
 /// Steps back that a clock under NTP makes anyway.
 const BACK_MS: i64 = 1000;
 /// Steps ahead that nobody asks about.

@@ -27,6 +27,19 @@ pub(super) enum Link {
     Closes { call: String, request: RequestId },
 }
 
+impl Link {
+    /// The link of an event of type `kind`; None where it needs a request id and there is none.
+    pub(super) fn of(kind: &str, request: impl FnOnce() -> Option<RequestId>) -> Option<Self> {
+        if let Some(call) = kind.strip_suffix(".intent") {
+            request().map(|request| Self::Opens { call: call.to_owned(), request })
+        } else if let Some(call) = kind.strip_suffix(".outcome") {
+            request().map(|request| Self::Closes { call: call.to_owned(), request })
+        } else {
+            Some(Self::None)
+        }
+    }
+}
+
 /// Checks a batch of `owner`'s events and brings their payloads into canonical form.
 ///
 /// # Errors
@@ -45,19 +58,10 @@ fn admit(owner: Daemon, at: usize, event: NewEvent) -> Result<Admitted, LedgerEr
     if !kind.strip_prefix(owner.name()).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.')) {
         return Err(LedgerError::ForeignType { at });
     }
-    let request = || {
-        let id = payload.get("request_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
-        id.ok_or_else(|| {
-            LedgerError::field(format!("/events/{at}/payload/request_id"), "is not a request id")
-        })
-    };
-    let link = if let Some(call) = kind.strip_suffix(".intent") {
-        Link::Opens { call: call.to_owned(), request: request()? }
-    } else if let Some(call) = kind.strip_suffix(".outcome") {
-        Link::Closes { call: call.to_owned(), request: request()? }
-    } else {
-        Link::None
-    };
+    let request = || payload.get("request_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+    let link = Link::of(&kind, request).ok_or_else(|| {
+        LedgerError::field(format!("/events/{at}/payload/request_id"), "is not a request id")
+    })?;
     let payload = json::canonical(&Value::Object(payload));
     if payload.len() > MAX_PAYLOAD_BYTES {
         return Err(LedgerError::TooLarge { at, bytes: payload.len() });

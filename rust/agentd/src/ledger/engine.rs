@@ -19,7 +19,7 @@ use osmoda_types::health::Check;
 use osmoda_types::ledger::{LedgerCreated, NewEvent};
 use osmoda_types::{Actor, Clock, Daemon, Entropy, MachineId, Timestamp};
 use rusqlite::Connection;
-use tokio::sync::{RwLock, watch};
+use tokio::sync::{Notify, RwLock, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -27,8 +27,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::appender::{Appender, Job, Position, Reply};
 use super::condition::{Condition, Part};
 use super::door::admit_all;
+use super::intents::{self, Open};
 use super::schema::SCHEMA;
-use super::{LedgerError, checkpoints, intents, keeper, key, rows, tree};
+use super::{LedgerError, checkpoints, keeper, key, rows, tree};
 
 /// The ledger of this machine. Dropping it stops the task behind it as [`close`](Self::close) does, unseen.
 pub struct Engine {
@@ -58,6 +59,7 @@ impl Engine {
             clock,
             entropy,
             position: Arc::new(watch::Sender::new(Position::default())),
+            unsigned: Arc::default(),
             slot: RwLock::new(Slot::Shut { why: Error::Closed, tried: None, old: None }),
             settled: AtomicBool::new(false),
         });
@@ -124,6 +126,7 @@ pub(super) struct Shared {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     pub(super) position: Arc<watch::Sender<Position>>,
+    pub(super) unsigned: Arc<Notify>,
     pub(super) condition: Condition,
     readers: Readers,
     slot: RwLock<Slot>,
@@ -265,8 +268,8 @@ impl Shared {
             trusted_signer(&mut connection, &self.key_file(), &self.checkpoints_file()).map_err(failed)?
         };
         let signs = signer.is_some();
-        let (clock, position) = (Arc::clone(&self.clock), Arc::clone(&self.position));
-        let appender = Appender::load(&connection, signer, clock, position).map_err(failed)?;
+        let (clock, position, unsigned) = (self.clock.clone(), self.position.clone(), self.unsigned.clone());
+        let appender = Appender::load(&connection, signer, clock, position, unsigned).map_err(failed)?;
         let writer = Writer::start("ledger-writer", &self.database, connection, appender);
         Ok((writer.map_err(|error| Error::io(&self.database, error))?, signs))
     }
@@ -312,8 +315,7 @@ impl Shared {
             record(vec![NewEvent::new("agentd.ledger.created", agentd, &created)]).await?;
         }
         if !self.settled.load(Ordering::Acquire) {
-            let open =
-                self.readers.read(move |connection| intents::open(connection, Daemon::Agentd, size)).await?;
+            let open = self.readers.read(|connection| Ok(Open::load(connection)?.of(Daemon::Agentd))).await?;
             for events in intents::unknown(&open, self.clock.now()) {
                 record(events).await?;
             }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::appender::Job;
+use super::appender::{Job, Waiting};
 use super::condition::Part;
 use super::engine::{RETRY, Shared};
 use super::{checkpoints, rows};
 
 /// Runs until `stop`; then signs the rest and closes the database.
 pub(super) async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
-    let mut position = shared.position.subscribe();
+    let position = shared.position.subscribe();
     let mut parts = shared.condition.watch();
     copy(&shared).await;
     let mut due = None;
@@ -21,11 +21,10 @@ pub(super) async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
         let parts_now = *parts.borrow_and_update();
         let ailing = parts_now.fails(Part::Write) || parts_now.fails(Part::Read);
         let signing = !parts_now.fails(Part::Sign);
-        let now = *position.borrow_and_update();
-        let unsigned = now.size.saturating_sub(now.signed);
-        if unsigned == 0 {
+        let waiting = position.borrow().waiting();
+        if waiting == Waiting::Nothing {
             due = None;
-        } else if unsigned >= SIGN_EVENTS && signing {
+        } else if waiting == Waiting::Batch && signing {
             due = Some(Instant::now());
         } else {
             due.get_or_insert_with(|| Instant::now() + SIGN_EVERY);
@@ -40,7 +39,7 @@ pub(super) async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
                     copy(&shared).await;
                 }
             }
-            Ok(()) = position.changed() => {}
+            () = shared.unsigned.notified() => {}
             Ok(()) = parts.changed() => {}
         }
     }
@@ -60,6 +59,5 @@ pub(super) async fn copy(shared: &Shared) {
     }
 }
 
-/// A checkpoint follows so many unsigned events, or the first of them after so long.
-const SIGN_EVENTS: u64 = 1024;
+/// A checkpoint follows the first unsigned event after so long, if not so many of them come first.
 const SIGN_EVERY: Duration = Duration::from_secs(60);

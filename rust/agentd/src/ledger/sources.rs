@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use osmoda_tlog::chain::{GENESIS, link_hash};
+use osmoda_tlog::chain::{GENESIS, Row, link_hash};
 use osmoda_tlog::to_hex;
 use osmoda_types::api::agentd::ledger::{
     AppendedEvent, EventsAppendIn, EventsAppendOut, EventsSourceIn, EventsSourceOut,
@@ -16,8 +16,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::appender::{Appender, Job, Reply};
 use super::door::{Admitted, admit_all};
-use super::rows::damaged;
-use super::{Engine, LedgerError, intents, rows};
+use super::intents::Open;
+use super::rows::{COLUMNS, damaged};
+use super::{Engine, LedgerError, rows};
 
 impl Engine {
     /// `POST /events`: appends a daemon's events. Events it repeats are answered from what is stored.
@@ -67,7 +68,7 @@ impl Engine {
                 last_seq: known.as_ref().map_or(0, |known| known.last_seq),
                 head: known.as_ref().map_or_else(|| GENESIS.to_owned(), |known| known.head.clone()),
                 epoch: known.map(|known| known.epoch),
-                open_intents: intents::open(connection, source, u64::MAX)?,
+                open_intents: Open::load(connection)?.of(source),
             })
         })
         .await
@@ -91,24 +92,22 @@ pub(super) struct Source {
     epoch: String,
     last_seq: u64,
     head: String,
-    /// The run of `appends` that ends at `last_seq`: its first sequence number and that event's id.
-    run: (u64, u64),
 }
 
 impl Appender {
     pub(super) fn absorb(&mut self, transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<Reply> {
         let known = self.state.sources.get(&batch.source).cloned();
         let current = known.clone().filter(|known| known.epoch == batch.epoch);
-        let last_seq = match &current {
-            Some(current) => current.last_seq,
-            None => last_of(transaction, batch.source, &batch.epoch)?,
+        let (last_seq, before) = match &current {
+            Some(current) => (current.last_seq, self.state.size + 1),
+            None => ended(transaction, batch.source, &batch.epoch)?.unwrap_or((0, 0)),
         };
         if batch.first_seq > last_seq + 1 {
             return Ok(Reply::Refused(LedgerError::Gap { expected: last_seq + 1 }));
         }
         let repeated = usize::try_from(last_seq + 1 - batch.first_seq).unwrap_or(usize::MAX);
         let (repeated, fresh) = batch.events.split_at(repeated.min(batch.events.len()));
-        let Some(mut answers) = stored(transaction, batch, repeated)? else {
+        let Some(mut answers) = stored(transaction, batch, repeated, last_seq, before)? else {
             return Ok(Reply::Refused(LedgerError::Fork));
         };
         if fresh.is_empty() {
@@ -130,66 +129,76 @@ impl Appender {
         if current.is_none() {
             self.note(transaction, started(batch, known))?;
         }
-        let first_id = self.state.size + 1;
         for (event, seq) in fresh.iter().zip(last_seq + 1..) {
             answers.push(self.write(transaction, batch.source, Some(seq), event)?);
         }
         let last_seq = last_seq + fresh.len() as u64;
-        let run = remember(transaction, batch, current.as_ref(), first_id, last_seq)?;
-        let source = Source { epoch: batch.epoch.clone(), last_seq, head, run };
+        let source = Source { epoch: batch.epoch.clone(), last_seq, head };
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO sources (source, epoch, last_seq, head) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute((batch.source.name(), &source.epoch, source.last_seq, &source.head))?;
         self.state.sources.insert(batch.source, source);
         Ok(Reply::Recorded { events: answers, last_seq })
     }
 }
 
-/// Writes down which ids the batch became; answers the run it belongs to.
-fn remember(
-    transaction: &Transaction<'_>,
-    batch: &Batch,
-    current: Option<&Source>,
-    first_id: u64,
-    last_seq: u64,
-) -> rusqlite::Result<(u64, u64)> {
-    let name = batch.source.name();
-    let before = current.map_or(0, |current| current.last_seq);
-    let touching = current.filter(|current| current.run.1 + (before + 1 - current.run.0) == first_id);
-    let run = touching.map_or((before + 1, first_id), |current| current.run);
-    transaction
-        .prepare_cached(
-            "INSERT INTO appends (source, epoch, first_seq, last_seq, first_id) VALUES (?1, ?2, ?3, ?4, ?5) \
-             ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq, first_id = excluded.first_id",
-        )?
-        .execute((name, &batch.epoch, run.0, last_seq, run.1))?;
-    transaction
-        .prepare_cached(
-            "INSERT INTO sources (source, epoch, last_seq, head) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT DO UPDATE SET epoch = excluded.epoch, last_seq = excluded.last_seq, head = excluded.head",
-        )?
-        .execute((name, &batch.epoch, last_seq, &batch.head))?;
-    Ok(run)
-}
-
-/// The recorded events that `repeated` repeats; `None` when one of them is not the same.
+/// The recorded events that `repeated` repeats; `None` when one of them is not the same. The events of a daemon carry
+/// its name and stand in the order of their numbers, so they are counted back from `last_seq`, the last one before
+/// event `before`.
 fn stored(
     connection: &Connection,
     batch: &Batch,
     repeated: &[Admitted],
+    last_seq: u64,
+    before: u64,
 ) -> rusqlite::Result<Option<Vec<AppendedEvent>>> {
-    let mut answers = Vec::with_capacity(batch.events.len());
-    for (event, seq) in repeated.iter().zip(batch.first_seq..) {
-        let id: u64 = connection
-            .prepare_cached(
-                "SELECT first_id + ?3 - first_seq FROM appends \
-                 WHERE source = ?1 AND epoch = ?2 AND first_seq <= ?3 ORDER BY first_seq DESC LIMIT 1",
-            )?
-            .query_row((batch.source.name(), &batch.epoch, seq), |row| row.get(0))?;
-        let row = rows::one(connection, id)?.ok_or_else(damaged)?;
-        if (&row.kind, &row.actor, &row.payload) != (&event.kind, &event.actor, &event.payload) {
-            return Ok(None);
-        }
-        answers.push(AppendedEvent { seq, id, hash: row.hash });
+    if repeated.is_empty() {
+        return Ok(Some(Vec::with_capacity(batch.events.len())));
     }
-    Ok(Some(answers))
+    let newest = batch.first_seq + repeated.len() as u64 - 1;
+    let name = batch.source.name();
+    // The `+` keeps SQLite on the order of ids: what is repeated is recent.
+    let rows = connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM events WHERE id < ?1 AND +type > ?2 AND +type < ?3 \
+             ORDER BY id DESC LIMIT ?4 OFFSET ?5"
+        ))?
+        .query_map(
+            (before, format!("{name}."), format!("{name}/"), repeated.len(), last_seq - newest),
+            rows::read,
+        )?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    if rows.len() != repeated.len() {
+        return Err(damaged());
+    }
+    let same = |(row, event): (&Row, &Admitted)| {
+        (&row.kind, &row.actor, &row.payload) == (&event.kind, &event.actor, &event.payload)
+    };
+    if !rows.iter().rev().zip(repeated).all(same) {
+        return Ok(None);
+    }
+    let answer = |(row, seq): (Row, u64)| AppendedEvent { seq, id: row.id, hash: row.hash };
+    Ok(Some(rows.into_iter().rev().zip(batch.first_seq..).map(answer).collect()))
+}
+
+/// Where an outbox that another one followed ended: its last sequence number, and the event that says so.
+fn ended(connection: &Connection, source: Daemon, epoch: &str) -> rusqlite::Result<Option<(u64, u64)>> {
+    let mut starts = connection.prepare_cached(
+        "SELECT id, payload FROM events WHERE type = 'agentd.source.started' ORDER BY id DESC",
+    )?;
+    let mut rows = starts.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Ok(started) = serde_json::from_slice::<SourceStarted>(row.get_ref(1)?.as_bytes()?)
+            && started.source == source.name()
+            && let Some(previous) = started.previous
+            && previous.epoch == epoch
+        {
+            return Ok(Some((previous.last_seq, row.get(0)?)));
+        }
+    }
+    Ok(None)
 }
 
 fn started(batch: &Batch, known: Option<Source>) -> NewEvent {
@@ -215,26 +224,11 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<HashMap<Daemon, 
 
 fn one(connection: &Connection, source: Daemon) -> rusqlite::Result<Option<Source>> {
     connection
-        .prepare_cached(
-            "SELECT s.epoch, s.last_seq, s.head, a.first_seq, a.first_id \
-             FROM sources AS s JOIN appends AS a USING (source, epoch) \
-             WHERE s.source = ?1 ORDER BY a.first_seq DESC LIMIT 1",
-        )?
+        .prepare_cached("SELECT epoch, last_seq, head FROM sources WHERE source = ?1")?
         .query_row([source.name()], |row| {
-            Ok(Source {
-                epoch: row.get(0)?,
-                last_seq: row.get(1)?,
-                head: row.get(2)?,
-                run: (row.get(3)?, row.get(4)?),
-            })
+            Ok(Source { epoch: row.get(0)?, last_seq: row.get(1)?, head: row.get(2)? })
         })
         .optional()
-}
-
-fn last_of(connection: &Connection, source: Daemon, epoch: &str) -> rusqlite::Result<u64> {
-    connection
-        .prepare_cached("SELECT coalesce(max(last_seq), 0) FROM appends WHERE source = ?1 AND epoch = ?2")?
-        .query_row((source.name(), epoch), |row| row.get(0))
 }
 
 fn daemon(name: &str) -> Result<Daemon, LedgerError> {
