@@ -40,17 +40,23 @@ pub enum Toolset {
     System,
     /// The record of what was done.
     Ledger,
+    /// What the agent remembers.
+    Memory,
+    /// Who the machine is, what befell it, and its copies.
+    Identity,
 }
 
 impl Toolset {
     /// Every toolset.
-    pub const ALL: &[Self] = &[Self::System, Self::Ledger];
+    pub const ALL: &[Self] = &[Self::System, Self::Ledger, Self::Memory, Self::Identity];
 
     /// As written on a command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::System => "system",
             Self::Ledger => "ledger",
+            Self::Memory => "memory",
+            Self::Identity => "identity",
         }
     }
 }
@@ -95,6 +101,8 @@ pub enum Undo {
     Nothing,
     /// It cannot be taken back.
     Never,
+    /// `POST /undo` puts back what was before.
+    Journal,
 }
 
 /// One endpoint, as data.
