@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use agentd_root::Hands;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -24,6 +25,7 @@ use crate::system::Machine;
 struct Agentd {
     machine: Machine,
     ledger: Arc<Engine>,
+    hands: Hands,
 }
 
 /// Opens agentd's state and says who answers which call.
@@ -37,7 +39,11 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
     };
     let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
-    let state = Arc::new(Agentd { machine: Machine::start().await, ledger: ledger.clone() });
+    let state = Arc::new(Agentd {
+        machine: Machine::start().await,
+        ledger: ledger.clone(),
+        hands: Hands::Here(Arc::default()),
+    });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
