@@ -1,49 +1,80 @@
 //! agentd's endpoints: which part answers which call.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use agentd_root::Hands;
+use agentd_root::serve::Roots;
+use agentd_root::{Half, Hands};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header;
 use osmoda_runtime::{Bound, Context, Recorder, Service, Setup, StartError, Urgency};
+use osmoda_types::api::agentd::file::{FileDelete, FileList, FileMove, FileRead, FileSearch, FileWrite};
 use osmoda_types::api::agentd::ledger::{
     AppendedEvent, EventProof, EventsAppend, EventsLog, EventsLogIn, EventsSource, EventsStream,
     LedgerCheckpoint, LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify, NotifySend, NotifySendIn,
     NotifySendOut,
 };
+use osmoda_types::api::agentd::shell::ShellExec;
 use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
+use osmoda_types::api::agentd::undo::Undo;
 use osmoda_types::ledger::{Alert, NewEvent, Severity};
 use osmoda_types::{Daemon, Empty, Problem, Text};
+use serde::Deserialize;
 
+use crate::files::Files;
 use crate::identity::machine_id;
 use crate::ledger::{self, Engine};
+use crate::shell;
 use crate::system::Machine;
+use crate::undo::{self, Journal};
 
 /// agentd's state.
-struct Agentd {
+pub(crate) struct Agentd {
     machine: Machine,
-    ledger: Arc<Engine>,
-    hands: Hands,
+    pub(crate) ledger: Arc<Engine>,
+    pub(crate) hands: Hands,
+    pub(crate) files: Files,
+    pub(crate) journal: Arc<Journal>,
+}
+
+/// `/etc/osmoda/agentd.json`, beside what every daemon reads.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The socket of the privileged half; without one agentd does everything itself, as its own user.
+    root_socket: Option<PathBuf>,
+    /// Folders that file tools may use where there is no privileged half.
+    files: Roots,
+}
+
+impl Config {
+    fn hands(&self, own: Vec<PathBuf>) -> Hands {
+        match &self.root_socket {
+            Some(socket) => Hands::There(socket.clone()),
+            None => Hands::Here(Arc::new(Half::new(self.files.places(own), None))),
+        }
+    }
 }
 
 /// Opens agentd's state and says who answers which call.
 ///
 /// # Errors
 /// Only for a build whose handlers and catalogue differ; trouble with the state makes agentd degraded.
-pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
+pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
     let id = {
         let (dir, clock, entropy) = (setup.state_dir.clone(), setup.clock.clone(), setup.entropy.clone());
         move || machine_id(&dir, clock.as_ref(), entropy.as_ref())
     };
     let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
-    let state = Arc::new(Agentd {
-        machine: Machine::start().await,
-        ledger: ledger.clone(),
-        hands: Hands::Here(Arc::default()),
-    });
+    let own = vec![setup.state_root.clone(), setup.run_dir.clone()];
+    let hands = setup.config.hands(own);
+    let journal = Arc::new(Journal::new(setup.state_dir.join("undo")));
+    let files = Files::new(hands.clone(), journal.clone(), setup.state_root.clone());
+    let machine = Machine::start().await;
+    let state = Arc::new(Agentd { machine, ledger: ledger.clone(), hands, files, journal });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
@@ -68,6 +99,22 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
             Ok(agentd.ledger.absorb(&context.principal, input).await?)
         })
         .on::<NotifySend, _, _>(notify_send)
+        .on::<FileRead, _, _>(|agentd, _, input| async move { agentd.files.read(input).await })
+        .on::<FileWrite, _, _>(
+            |agentd, context, input| async move { agentd.files.write(&context, input).await },
+        )
+        .on::<FileDelete, _, _>(
+            |agentd, context, input| async move { agentd.files.delete(&context, input).await },
+        )
+        .on::<FileMove, _, _>(
+            |agentd, context, input| async move { agentd.files.rename(&context, input).await },
+        )
+        .on::<FileList, _, _>(|agentd, _, input| async move { agentd.files.list(input).await })
+        .on::<FileSearch, _, _>(|agentd, _, input| async move { agentd.files.search(input).await })
+        .on::<ShellExec, _, _>(|agentd, context, input| async move {
+            shell::exec(&agentd.hands, &context, input).await
+        })
+        .on::<Undo, _, _>(|agentd, context, input| async move { undo::undo(&agentd, &context, input).await })
         .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) });
     let closing = ledger.clone();
     Bound::new(&setup, service, Arc::new(Own(ledger)), async move { closing.close().await })

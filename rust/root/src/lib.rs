@@ -1,10 +1,22 @@
 //! The privileged half of agentd: what needs root, as closed verbs over one socket. The same code runs inside agentd
 //! where there is no second user to run it as.
 
+pub mod file;
 mod half;
 mod hands;
+pub mod serve;
+pub mod spawn;
 mod verb;
+mod wire;
 
 pub use half::Half;
 pub use hands::Hands;
 pub use verb::{Answer, Verb};
+
+/// A file in memory that holds the bytes, to be read from its beginning: what travels beside a verb.
+///
+/// # Errors
+/// When the system gives no memory or no descriptor.
+pub fn memory_file(bytes: &[u8]) -> std::io::Result<std::os::fd::OwnedFd> {
+    wire::memory_file(bytes)
+}

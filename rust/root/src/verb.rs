@@ -2,15 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::file::{FileAnswer, FileVerb};
+use crate::spawn::{Ended, Spawn};
+
 /// One request. There is no other.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Verb {}
+pub enum Verb {
+    /// Something about a file.
+    File(FileVerb),
+    /// Run a program to its end.
+    Spawn(Spawn),
+}
 
 /// What came of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
-    /// It is done.
-    Done {},
+    /// What came of a file verb.
+    File(FileAnswer),
+    /// How a program ended.
+    Ended(Ended),
 }

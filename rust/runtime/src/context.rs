@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use http::HeaderMap;
 use osmoda_types::health::{Check, Health, Status};
 use osmoda_types::ledger::NewEvent;
-use osmoda_types::{Principal, RequestId, Timestamp};
+use osmoda_types::{Principal, RequestId, Timestamp, UndoId};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,14 @@ pub struct Context {
     /// Fires when the daemon stops; streams end then.
     pub shutdown: CancellationToken,
     pub(crate) kit: Arc<Kit>,
-    pub(crate) facts: Arc<Mutex<Vec<NewEvent>>>,
+    pub(crate) made: Arc<Mutex<Made>>,
+}
+
+/// What a handler leaves for the record of its call.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub(crate) facts: Vec<NewEvent>,
+    pub(crate) undo: Option<UndoId>,
 }
 
 impl Context {
@@ -35,7 +42,17 @@ impl Context {
     /// Records a fact in the same commit as the outcome of this call; a call that only looks has none.
     pub fn fact(&self, kind: impl Into<String>, payload: &impl Serialize) {
         let event = NewEvent::new(kind, self.principal.actor.clone(), payload);
-        self.facts.lock().expect("nothing panics while it holds this lock").push(event);
+        self.made.lock().expect("nothing panics while it holds this lock").facts.push(event);
+    }
+
+    /// Names in the outcome of this call what takes it back.
+    pub fn undone_by(&self, undo: UndoId) {
+        self.made.lock().expect("nothing panics while it holds this lock").undo = Some(undo);
+    }
+
+    /// A new id of what takes this call back.
+    pub fn new_undo(&self) -> UndoId {
+        UndoId::new(self.kit.clock.as_ref(), &self.kit.names)
     }
 
     /// The part of `/health` that every daemon shares, with the daemon's own checks.

@@ -26,6 +26,7 @@ use crate::listener::{ListenError, Listener};
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::record::{READS_EVERY, Record, Recorder};
+use crate::salt::Salt;
 use crate::service::{Kit, Service};
 use crate::state::StateDb;
 use crate::system::{SystemClock, SystemEntropy, Unique};
@@ -77,6 +78,7 @@ impl Bound {
             started_at: setup.clock.now(),
             clock: setup.clock.clone(),
             names: Unique::new(setup.entropy.as_ref()),
+            salt: Salt::new(setup.state_dir.join("salt.key"), setup.entropy.clone()),
             gate: Gate::new(),
             state: setup.state.clone(),
             record: Record::new(setup.daemon, recorder),

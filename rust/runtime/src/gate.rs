@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use osmoda_types::health::{Consent, PolicyState};
 use osmoda_types::ledger::{Decision, Verdict};
-use osmoda_types::{Actor, Call, Code, Daemon, Principal, Problem, Ring, json};
+use osmoda_types::{Actor, Call, Code, Daemon, Effect, Principal, Problem, Ring, json};
 
 use crate::accounts::Accounts;
 
@@ -95,6 +95,12 @@ impl Gate {
             Actor::Daemon(daemon) => call.callers.contains(daemon),
             _ => call.ring.is_some_and(|ring| principal.ring <= ring),
         };
+        if allowed && call.effect == Effect::Trust && principal.ring != Ring::Operator {
+            return Err(Problem::new(Code::PolicyDenied).detail(format!(
+                "{} asked for what changes who is trusted; only an operator may",
+                principal.actor
+            )));
+        }
         // Anybody may ask a daemon how it is.
         if allowed || call.path == "/health" {
             return Ok(());

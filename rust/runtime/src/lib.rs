@@ -20,6 +20,7 @@ mod outbox;
 mod pipeline;
 mod problem;
 mod record;
+mod salt;
 mod service;
 mod state;
 mod system;

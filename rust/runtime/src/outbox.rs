@@ -224,6 +224,7 @@ impl Outbox {
             code,
             result_digest: None,
             duration_ms: None,
+            undo: None,
             at: self.clock.now(),
         };
         NewEvent::new(format!("{call}.outcome"), actor, &outcome)

@@ -3,7 +3,7 @@
 //! No handler repeats a step of it and none can be reached around it.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::RequestExt;
@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::context::Context;
+use crate::context::{Context, Made};
 use crate::decode;
 use crate::gate::{Gate, Peer};
 use crate::idempotency::{Begin, Idempotency, REPLAYED};
@@ -164,8 +164,9 @@ async fn answer(
         kit.record.denied(&route.event, &principal, &denied).await;
         return Err(problem);
     }
-    let arguments = decode::arguments(&route.call, &route.schema, &parts, params, body).await?;
+    let mut arguments = decode::arguments(&route.call, &route.schema, &parts, params, body).await?;
     let act = (route.prepare)(arguments.clone())?;
+    kit.salt.redact(&route.call, &mut arguments);
     let asked = Asked { id, principal, headers: parts.headers, path: parts.uri.path().to_owned(), arguments };
     if route.call.effect == Effect::Observe {
         observe(route, kit, asked, act).await
@@ -273,7 +274,7 @@ async fn recorded(
         at: kit.clock.now(),
     };
     kit.record.intent(&route.event, &principal, &intent).await?;
-    let (reply, facts) = perform(route, kit, asked.headers, asked.id, principal.clone(), act).await;
+    let (reply, made) = perform(route, kit, asked.headers, asked.id, principal.clone(), act).await;
     let answered = match reply {
         Ok(Reply::Json(body)) => Ok(body),
         Ok(Reply::Whole(_)) => {
@@ -296,9 +297,10 @@ async fn recorded(
         code,
         result_digest: answered.as_ref().ok().map(|body| json::digest_of(body)),
         duration_ms: Some(millis(started.elapsed())),
+        undo: made.undo,
         at: kit.clock.now(),
     };
-    if let Err(unrecorded) = kit.record.outcome(&route.event, &principal, &outcome, facts).await {
+    if let Err(unrecorded) = kit.record.outcome(&route.event, &principal, &outcome, made.facts).await {
         // The effect may stand, its outcome is not in the ledger: claiming either would be a lie.
         tracing::error!(
             call = route.event,
@@ -319,15 +321,15 @@ async fn perform(
     id: RequestId,
     principal: Principal,
     act: Act,
-) -> (Result<Reply, Problem>, Vec<osmoda_types::ledger::NewEvent>) {
-    let facts = Arc::default();
+) -> (Result<Reply, Problem>, Made) {
+    let made: Arc<Mutex<Made>> = Arc::default();
     let context = Context {
         principal,
         request_id: id,
         headers,
         shutdown: kit.shutdown.clone(),
         kit: kit.clone(),
-        facts: Arc::clone(&facts),
+        made: Arc::clone(&made),
     };
     let limit = Duration::from_secs(route.call.timeout_secs.into());
     let running = AssertUnwindSafe(async move { act(context).await }).catch_unwind();
@@ -340,8 +342,8 @@ async fn perform(
         Err(_) => Err(Problem::new(Code::RequestTimeout)
             .detail(format!("this call may take {} s", route.call.timeout_secs))),
     };
-    let facts = std::mem::take(&mut *facts.lock().expect("nothing panics while it holds this lock"));
-    (reply, facts)
+    let made = std::mem::take(&mut *made.lock().expect("nothing panics while it holds this lock"));
+    (reply, made)
 }
 
 /// Whether the effect may or may not have taken place.

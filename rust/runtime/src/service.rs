@@ -19,6 +19,7 @@ use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::pipeline::{self, Prepare, Reply, Route};
 use crate::record::Record;
+use crate::salt::Salt;
 use crate::state::StateDb;
 use crate::system::Unique;
 
@@ -29,6 +30,7 @@ pub(crate) struct Kit {
     pub(crate) started_at: Timestamp,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) names: Unique,
+    pub(crate) salt: Salt,
     pub(crate) gate: Gate,
     pub(crate) state: Arc<StateDb>,
     pub(crate) record: Record,

@@ -128,6 +128,8 @@ pub struct Call {
     pub idempotent: bool,
     /// How it is taken back.
     pub undo: Undo,
+    /// Top-level arguments that no record ever shows.
+    pub secrets: &'static [&'static str],
     /// Its own error codes, beside those every call shares.
     pub errors: &'static [Code],
     /// Largest body in bytes.
@@ -175,6 +177,7 @@ impl Call {
             ring: Some(Ring::One),
             idempotent: true,
             undo: Undo::Nothing,
+            secrets: &[],
             errors: &[],
             body_limit: 64 * 1024,
             timeout_secs: 30,
@@ -226,6 +229,12 @@ impl Call {
     pub const fn only(mut self, callers: &'static [Daemon]) -> Self {
         self.callers = callers;
         self.ring = None;
+        self
+    }
+
+    /// Names arguments that no record ever shows.
+    pub const fn secrets(mut self, names: &'static [&'static str]) -> Self {
+        self.secrets = names;
         self
     }
 
@@ -341,7 +350,13 @@ pub fn tool(name: &str) -> Option<&'static Call> {
     calls().find(|call| call.tool == Some(name))
 }
 
-const CATALOGUE: &[&[Call]] = &[api::agentd::system::CALLS, api::agentd::ledger::CALLS];
+const CATALOGUE: &[&[Call]] = &[
+    api::agentd::system::CALLS,
+    api::agentd::file::CALLS,
+    api::agentd::shell::CALLS,
+    api::agentd::undo::CALLS,
+    api::agentd::ledger::CALLS,
+];
 
 #[cfg(test)]
 mod tests {

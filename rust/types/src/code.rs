@@ -77,6 +77,20 @@ codes! {
     LimitBusy = "limit.busy", 503, "the daemon serves as many connections as it may", "try again in a moment";
     InternalPanic = "internal.panic", 500, "a defect stopped the call", "report it with the request id; the daemon goes on";
     InternalBug = "internal.bug", 500, "a defect: the daemon broke one of its own rules", "report it with the request id";
+    PolicyDenied = "policy.denied", 403, "the policy does not let this caller do this", "ask an operator to do it, or to change what is declared";
+    RootAbsent = "root.absent", 503, "the privileged half of agentd does not answer", "start osmoda-agentd-root, or osmoda up --system";
+    FileNotFound = "file.not_found", 404, "there is no such file or folder", "list the folder to see what is there";
+    FileKind = "file.kind", 409, "this is not the kind of file the call is for", "list the folder to see what it is";
+    FileLink = "file.link", 409, "the path leads over a link", "use the real path of the file; files with several names are not touched";
+    FileDenied = "file.denied", 403, "the system does not let agentd at this file", "its owner or an operator can change its mode or ownership";
+    FileReadOnly = "file.read_only", 409, "the file system is mounted read-only", "write somewhere else; /nix/store changes only by a deploy";
+    FileExists = "file.exists", 409, "something stands there already", "choose another name, or move away what is there";
+    FileChanged = "file.changed", 409, "the file changed meanwhile", "read it again, then decide again";
+    FileFailed = "file.failed", 500, "the system could not do this to the file", "see the detail; the file is as it was";
+    FileWriteOnly = "file.write_only", 403, "secrets can be written and never read", "ask the person who gave the secret";
+    ShellAbsent = "shell.absent", 503, "programs cannot be run apart from the rest of the machine here", "install util-linux, and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1) or run agentd as root";
+    ShellFailed = "shell.failed", 422, "the program could not be started", "see the detail; check the folder and the shell";
+    UndoNotFound = "undo.not_found", 404, "there is nothing to undo there", "event_log shows what was done; only outcomes with an undo id can be taken back";
 }
 
 impl Serialize for Code {

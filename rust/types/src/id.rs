@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use ulid::Ulid;
 
-use crate::{Clock, Entropy};
+use crate::{Clock, Entropy, Timestamp};
 
 /// What an id names; its prefix makes an id self-describing in a log.
 pub trait Kind: 'static {
@@ -38,6 +38,8 @@ pub mod ids {
         Machine = "mach";
         /// A conversation of an agent.
         Session = "sess";
+        /// Something that can be taken back.
+        Undo = "undo";
     }
 }
 
@@ -45,6 +47,8 @@ pub mod ids {
 pub type RequestId = Id<ids::Request>;
 /// The id of a machine; it is the name of its ledger and never changes.
 pub type MachineId = Id<ids::Machine>;
+/// The id of something that can be taken back.
+pub type UndoId = Id<ids::Undo>;
 /// The id of an agent's conversation.
 pub type SessionId = Id<ids::Session>;
 
@@ -61,6 +65,16 @@ impl<K: Kind> Id<K> {
         entropy.fill(&mut random);
         let millis = u64::try_from(clock.now().as_millis()).unwrap_or(0);
         Self { ulid: Ulid::from_parts(millis, u128::from_be_bytes(random)), kind: PhantomData }
+    }
+}
+
+impl<K> Id<K> {
+    /// When it was made, by its own word.
+    pub fn made_at(self) -> Timestamp {
+        i64::try_from(self.ulid.timestamp_ms())
+            .ok()
+            .and_then(Timestamp::from_millis)
+            .unwrap_or(Timestamp::EPOCH)
     }
 }
 

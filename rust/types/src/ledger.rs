@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Actor, Code, Effect, MachineId, RequestId, Timestamp};
+use crate::{Actor, Code, Effect, MachineId, RequestId, Timestamp, UndoId};
 
 /// Largest canonical payload of an event, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -134,6 +134,9 @@ pub struct Outcome {
     pub result_digest: Option<String>,
     /// From intent to outcome.
     pub duration_ms: Option<u64>,
+    /// What takes it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoId>,
     /// The source's clock.
     pub at: Timestamp,
 }
@@ -247,6 +250,54 @@ pub struct PreviousSource {
     pub last_seq: u64,
 }
 
+/// `agentd.file.written`: a file has this content now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileWritten {
+    /// Version of this payload.
+    pub v: u32,
+    /// The file.
+    pub path: String,
+    /// `sha256:` of its content.
+    pub digest: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// It was not there before.
+    pub created: bool,
+}
+
+/// `agentd.file.deleted`: a file is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileDeleted {
+    /// Version of this payload.
+    pub v: u32,
+    /// The file.
+    pub path: String,
+}
+
+/// `agentd.file.moved`: a file has another name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileMoved {
+    /// Version of this payload.
+    pub v: u32,
+    /// Where it was.
+    pub from: String,
+    /// Where it is.
+    pub to: String,
+}
+
+/// `agentd.change.undone`: a change was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeUndone {
+    /// Version of this payload.
+    pub v: u32,
+    /// The entry of the undo journal.
+    pub undo: UndoId,
+    /// The request that made the change.
+    pub request_id: RequestId,
+    /// What was changed.
+    pub what: String,
+}
+
 /// `<daemon>.alert.raised`: somebody should look.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
@@ -305,6 +356,22 @@ pub const FACTS: &[Fact] = &[
         payload: || schema_for!(SessionRead),
     },
     Fact { kind: "<daemon>.alert.raised", summary: "somebody should look", payload: || schema_for!(Alert) },
+    Fact {
+        kind: "agentd.file.written",
+        summary: "a file has this content now",
+        payload: || schema_for!(FileWritten),
+    },
+    Fact { kind: "agentd.file.deleted", summary: "a file is gone", payload: || schema_for!(FileDeleted) },
+    Fact {
+        kind: "agentd.file.moved",
+        summary: "a file has another name",
+        payload: || schema_for!(FileMoved),
+    },
+    Fact {
+        kind: "agentd.change.undone",
+        summary: "a change was taken back",
+        payload: || schema_for!(ChangeUndone),
+    },
     Fact {
         kind: "agentd.ledger.created",
         summary: "always event 1: the log and its first signer",

@@ -104,6 +104,7 @@ pub(super) fn unknown(open: &[OpenIntent], at: Timestamp) -> Vec<Vec<NewEvent>> 
                 code: Some(Code::OutcomeUnknown),
                 result_digest: None,
                 duration_ms: None,
+                undo: None,
                 at,
             };
             NewEvent::new(format!("{}.outcome", call.call), agentd(), &outcome)

@@ -1,0 +1,328 @@
+//! File calls: what the privileged half does, with what was there kept for undo.
+
+mod keep;
+mod secret;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use agentd_root::file::{Entry, FileAnswer, FileVerb, Kind, Looks, Seen};
+use agentd_root::{Answer, Hands, Verb};
+use data_encoding::{BASE64, HEXLOWER};
+use osmoda_runtime::{Context, of_store};
+use osmoda_types::api::agentd::file::{
+    Encoding, FileDeleteIn, FileDeleteOut, FileEntry, FileKind, FileListIn, FileListOut, FileMoveIn,
+    FileMoveOut, FileReadIn, FileReadOut, FileSearchIn, FileSearchOut, FileWriteIn, FileWriteOut, FoundFile,
+};
+use osmoda_types::ledger::{FileDeleted, FileMoved, FileWritten};
+use osmoda_types::{Code, Problem, Timestamp, json};
+
+pub(crate) use self::keep::digest;
+use self::secret::Secrets;
+use crate::undo::{Change, Journal, Kept};
+
+/// The machine's files, as far as agentd may reach.
+pub(crate) struct Files {
+    hands: Hands,
+    journal: Arc<Journal>,
+    secrets: Secrets,
+}
+
+impl Files {
+    pub(crate) fn new(hands: Hands, journal: Arc<Journal>, state_root: PathBuf) -> Self {
+        Self { hands, journal, secrets: Secrets::new(state_root.join("secrets")) }
+    }
+
+    pub(crate) async fn read(&self, input: FileReadIn) -> Result<FileReadOut, Problem> {
+        if self.secrets.holds(&input.path) {
+            return Err(Problem::new(Code::FileWriteOnly));
+        }
+        let (file, seen, looks) = self.open(&input.path).await?;
+        let Seen::File { size, .. } = seen else { return Err(Code::FileNotFound.into()) };
+        let most =
+            usize::try_from(input.max_bytes.map_or(DEFAULT_BYTES, |most| most.get())).unwrap_or(usize::MAX);
+        let bytes = blocking(move || read_at_most(&File::from(file), input.offset, most)).await?;
+        let truncated = input.offset.saturating_add(bytes.len() as u64) < size;
+        let content = match input.encoding {
+            Encoding::Base64 => BASE64.encode(&bytes),
+            Encoding::Text => text(bytes, truncated)?,
+        };
+        Ok(FileReadOut {
+            content,
+            encoding: input.encoding,
+            size_bytes: size,
+            offset: input.offset,
+            truncated,
+            mode: mode(looks),
+            uid: looks.uid,
+            gid: looks.gid,
+            modified_at: at(looks),
+        })
+    }
+
+    pub(crate) async fn write(&self, context: &Context, input: FileWriteIn) -> Result<FileWriteOut, Problem> {
+        let path = input.path.into_inner();
+        let content = match input.encoding {
+            Encoding::Text => input.content.into_inner().into_bytes(),
+            Encoding::Base64 => BASE64.decode(input.content.as_bytes()).map_err(|error| {
+                Problem::new(Code::RequestField).at("/content", format!("is no base64: {error}"))
+            })?,
+        };
+        let size_bytes = content.len() as u64;
+        if self.secrets.holds(&path) {
+            let created = self.secrets.write(context, &path, content, input.create_only).await?;
+            return Ok(FileWriteOut { path, size_bytes, digest: None, created, undo: None });
+        }
+        let digest = json::digest_of(&content);
+        let before = self.found(&path).await?;
+        if before.is_some() && input.create_only {
+            return Err(Problem::new(Code::FileExists).detail(path));
+        }
+        let created = before.is_none();
+        let seen = before.as_ref().map_or(Seen::Absent {}, |(_, seen, _)| *seen);
+        let content = blocking(move || agentd_root::memory_file(&content)).await?;
+        let verb = FileVerb::Write { path: path.clone(), seen, as_it_was: None };
+        let undo = self
+            .with_undo(context, before, Some(digest.clone()), &path, async {
+                self.hands.ask_with(Verb::File(verb), vec![content]).await.map(drop)
+            })
+            .await?;
+        let fact = FileWritten { v: 1, path: path.clone(), digest: digest.clone(), size_bytes, created };
+        context.fact("agentd.file.written", &fact);
+        Ok(FileWriteOut { path, size_bytes, digest: Some(digest), created, undo })
+    }
+
+    pub(crate) async fn delete(
+        &self,
+        context: &Context,
+        input: FileDeleteIn,
+    ) -> Result<FileDeleteOut, Problem> {
+        let path = input.path.into_inner();
+        let before = self.open(&path).await?;
+        let verb = FileVerb::Delete { path: path.clone(), seen: before.1 };
+        let undo = self
+            .with_undo(context, Some(before), None, &path, async {
+                self.hands.ask(Verb::File(verb)).await.map(drop)
+            })
+            .await?;
+        context.fact("agentd.file.deleted", &FileDeleted { v: 1, path: path.clone() });
+        Ok(FileDeleteOut { path, undo })
+    }
+
+    pub(crate) async fn rename(&self, context: &Context, input: FileMoveIn) -> Result<FileMoveOut, Problem> {
+        let (from, to) = (input.from.into_inner(), input.to.into_inner());
+        let (_, seen, _) = self.open(&from).await?;
+        let undo = context.new_undo();
+        let change = Change::Moved { from: from.clone(), to: to.clone(), ino: inode(seen) };
+        self.journal.record(context, undo, change, None).await?;
+        let verb = FileVerb::Move { from: from.clone(), to: to.clone(), seen };
+        if let Err(problem) = self.hands.ask(Verb::File(verb)).await {
+            self.journal.drop_failed(undo, &problem).await;
+            return Err(problem);
+        }
+        context.undone_by(undo);
+        context.fact("agentd.file.moved", &FileMoved { v: 1, from: from.clone(), to: to.clone() });
+        Ok(FileMoveOut { from, to, undo: Some(undo) })
+    }
+
+    pub(crate) async fn list(&self, input: FileListIn) -> Result<FileListOut, Problem> {
+        let limit = usize::try_from(input.limit.map_or(100, |limit| limit.get())).unwrap_or(100);
+        let verb = FileVerb::List {
+            path: input.path.into_inner(),
+            after: input.after.map(osmoda_types::Text::into_inner),
+            limit,
+        };
+        let FileAnswer::Entries { entries, more } = self.ask(verb).await? else { return Err(unexpected()) };
+        let next = entries.last().filter(|_| more).map(|last| last.name_hex.clone());
+        Ok(FileListOut { entries: entries.into_iter().map(entry).collect(), next })
+    }
+
+    pub(crate) async fn search(&self, input: FileSearchIn) -> Result<FileSearchOut, Problem> {
+        if input.name.is_none() && input.text.is_none() {
+            return Err(Problem::new(Code::RequestField).at("/name", "give a name, a text or both"));
+        }
+        let verb = FileVerb::Search {
+            path: input.path.into_inner(),
+            name: input.name.map(osmoda_types::Text::into_inner),
+            text: input.text.map(osmoda_types::Text::into_inner),
+            limit: usize::try_from(input.limit.map_or(100, |limit| limit.get())).unwrap_or(100),
+        };
+        let FileAnswer::Found { files, cut } = self.ask(verb).await? else { return Err(unexpected()) };
+        let file = |found: agentd_root::file::Found| FoundFile {
+            path: found.path,
+            kind: kind(found.kind),
+            size_bytes: if found.kind == Kind::File { found.size } else { 0 },
+            line: found.line,
+        };
+        Ok(FileSearchOut { files: files.into_iter().map(file).collect(), cut })
+    }
+
+    /// The file at `path` as a descriptor, and how it looks.
+    pub(crate) async fn open(&self, path: &str) -> Result<(OwnedFd, Seen, Looks), Problem> {
+        let verb = Verb::File(FileVerb::Read { path: path.to_owned() });
+        let (answer, fds) = self.hands.ask_with(verb, Vec::new()).await?;
+        match (answer, fds.into_iter().next()) {
+            (Answer::File(FileAnswer::File { seen, looks }), Some(file)) => Ok((file, seen, looks)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// As [`open`](Self::open), for a file that may not be there.
+    pub(crate) async fn found(&self, path: &str) -> Result<Option<(OwnedFd, Seen, Looks)>, Problem> {
+        match self.open(path).await {
+            Err(problem) if problem.code == Code::FileNotFound => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
+    async fn ask(&self, verb: FileVerb) -> Result<FileAnswer, Problem> {
+        match self.hands.ask(Verb::File(verb)).await? {
+            Answer::File(answer) => Ok(answer),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Makes a change between a durable entry of the undo journal and its end. Without an entry where the old content
+    /// is too large to keep.
+    async fn with_undo(
+        &self,
+        context: &Context,
+        before: Option<(OwnedFd, Seen, Looks)>,
+        after: Option<String>,
+        path: &str,
+        change: impl Future<Output = Result<(), Problem>>,
+    ) -> Result<Option<osmoda_types::UndoId>, Problem> {
+        let kept = match before {
+            None => Some((None, None)),
+            Some((file, _, looks)) => keep::copy(file, self.journal.folder())
+                .await?
+                .map(|(digest, blob)| (Some(Kept { digest, looks }), Some(blob))),
+        };
+        let Some((before, blob)) = kept else { return change.await.map(|()| None) };
+        let undo = context.new_undo();
+        self.journal
+            .record(context, undo, Change::File { path: path.to_owned(), before, after }, blob)
+            .await?;
+        if let Err(problem) = change.await {
+            self.journal.drop_failed(undo, &problem).await;
+            return Err(problem);
+        }
+        context.undone_by(undo);
+        Ok(Some(undo))
+    }
+}
+
+/// What is read when nobody says how much.
+const DEFAULT_BYTES: u64 = 256 * 1024;
+
+fn read_at_most(file: &File, offset: u64, most: usize) -> io::Result<Vec<u8>> {
+    let rest = file.metadata()?.len().saturating_sub(offset);
+    let mut bytes = vec![0; most.min(usize::try_from(rest).unwrap_or(usize::MAX))];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// Bytes as text; a character that the end of a part cut is left to the next part.
+fn text(bytes: Vec<u8>, truncated: bool) -> Result<String, Problem> {
+    String::from_utf8(bytes).or_else(|error| {
+        let (good, cut) = (error.utf8_error().valid_up_to(), error.utf8_error().error_len().is_none());
+        let mut bytes = error.into_bytes();
+        if truncated && cut {
+            bytes.truncate(good);
+            return Ok(String::from_utf8(bytes).expect("valid up to there"));
+        }
+        Err(Problem::new(Code::FileKind)
+            .detail(format!("not UTF-8 text at byte {good} of this part"))
+            .next_step("read it with encoding base64"))
+    })
+}
+
+/// Work that waits for the disk, off the threads that serve.
+pub(crate) async fn blocking<T: Send + 'static, E: Trouble>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::new(Code::InternalPanic))?;
+    done.map_err(Trouble::problem)
+}
+
+/// What a failed piece of such work means for the caller.
+pub(crate) trait Trouble: Send + 'static {
+    fn problem(self) -> Problem;
+}
+
+/// With the files of the machine.
+impl Trouble for io::Error {
+    fn problem(self) -> Problem {
+        let full = matches!(self.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        Problem::new(if full { Code::StateFull } else { Code::FileFailed }).detail(self.to_string())
+    }
+}
+
+/// With our own state.
+impl Trouble for osmoda_store::Error {
+    fn problem(self) -> Problem {
+        tracing::warn!(error = %osmoda_types::chain(&self), "state cannot be used");
+        of_store(&self)
+    }
+}
+
+fn entry(entry: Entry) -> FileEntry {
+    let bytes = HEXLOWER.decode(entry.name_hex.as_bytes()).unwrap_or_default();
+    let (name, name_base64) = match String::from_utf8(bytes) {
+        Ok(name) => (name, None),
+        Err(error) => {
+            (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(BASE64.encode(error.as_bytes())))
+        }
+    };
+    FileEntry {
+        name,
+        name_base64,
+        kind: kind(entry.kind),
+        size_bytes: entry.size,
+        mode: mode(entry.looks),
+        uid: entry.looks.uid,
+        gid: entry.looks.gid,
+        modified_at: at(entry.looks),
+    }
+}
+
+fn kind(of: Kind) -> FileKind {
+    match of {
+        Kind::File => FileKind::File,
+        Kind::Folder => FileKind::Directory,
+        Kind::Link => FileKind::Symlink,
+        Kind::Special => FileKind::Special,
+    }
+}
+
+fn mode(looks: Looks) -> String {
+    format!("{:04o}", looks.mode)
+}
+
+fn at(looks: Looks) -> Timestamp {
+    Timestamp::from_millis(looks.mtime_ns.div_euclid(1_000_000)).unwrap_or(Timestamp::EPOCH)
+}
+
+fn inode(seen: Seen) -> u64 {
+    match seen {
+        Seen::File { ino, .. } => ino,
+        Seen::Absent {} => 0,
+    }
+}
+
+fn unexpected() -> Problem {
+    Problem::new(Code::InternalBug).detail("the privileged half answered another verb")
+}
