@@ -1,6 +1,6 @@
 //! agentd's endpoints: which part answers which call.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agentd_root::serve::Roots;
@@ -69,8 +69,7 @@ pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
     };
     let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
-    let own = vec![setup.state_root.clone(), setup.run_dir.clone()];
-    let hands = setup.config.hands(own);
+    let hands = setup.config.hands(vec![own(&setup.state_root, &setup.run_dir)]);
     let journal = Arc::new(Journal::new(setup.state_dir.join("undo")));
     let files = Files::new(hands.clone(), journal.clone(), setup.state_root.clone());
     let machine = Machine::start().await;
@@ -118,6 +117,14 @@ pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
         .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) });
     let closing = ledger.clone();
     Bound::new(&setup, service, Arc::new(Own(ledger)), async move { closing.close().await })
+}
+
+/// What is osModa's own: the state, and where everything lies in one folder (`osmoda up --dir`) that folder.
+fn own(state_root: &Path, run_dir: &Path) -> PathBuf {
+    match (state_root.parent(), run_dir.parent()) {
+        (Some(dir), Some(same)) if dir == same => dir.to_owned(),
+        _ => state_root.to_owned(),
+    }
 }
 
 async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<SystemHealthOut, Problem> {

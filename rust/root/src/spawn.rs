@@ -58,7 +58,7 @@ pub(crate) async fn run(spawn: Spawn, given: Vec<OwnedFd>, user: Option<String>)
     let (started, pid) = oneshot::channel();
     // One thread from start to end: its death, and so that of this process, is the program's.
     let mut waiting = tokio::task::spawn_blocking(move || {
-        if !can_isolate() {
+        if !can_isolate(user.as_deref()) {
             return Err(Problem::new(Code::ShellAbsent));
         }
         let failed =
@@ -110,17 +110,11 @@ impl Drop for KillGroup {
     }
 }
 
-/// The words before the program: own network, process and mount namespace, then the user it runs as. The first process
-/// of the namespace waits for the program, and everything in the namespace ends with it.
+/// The words before the program: the user it runs as, then own network, process and mount namespaces, for which no right
+/// of root's is needed. The first process of the namespace waits for the program, and all in it end with it.
 fn isolated(user: Option<&str>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--", "unshare"]);
-    if !rustix::process::geteuid().is_root() {
-        command.args(["--user", "--map-current-user"]);
-    }
-    command.args(["--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"]);
-    command.args(["/bin/sh", "-c", r#""$@"; exit $?"#, "sh"]);
-    command.args(["setpriv", "--no-new-privs"]);
+    command.args(["--pdeathsig", "KILL", "--no-new-privs"]);
     if let Some(user) = user {
         command.args([
             "--reuid",
@@ -132,15 +126,20 @@ fn isolated(user: Option<&str>) -> Command {
             "--bounding-set=-all",
         ]);
     }
-    command.arg("--");
+    command.args(["--", "unshare"]);
+    if user.is_some() || !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--map-current-user"]);
+    }
+    command.args(["--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"]);
+    command.args(["/bin/sh", "-c", r#""$@"; exit $?"#, "sh"]);
     command
 }
 
 /// Whether this kernel lets this user make namespaces; asked once.
-fn can_isolate() -> bool {
+fn can_isolate(user: Option<&str>) -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
     *CAN.get_or_init(|| {
-        let mut command = isolated(None);
+        let mut command = isolated(user);
         command.arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     })

@@ -4,7 +4,7 @@ import os, pathlib, re, resource, sys, time
 
 sys.path[:0] = [str(pathlib.Path(__file__).parents[2]), str(pathlib.Path(__file__).parent)]
 from abuse import METHODS, endpoints, problem
-from harness import Suite, playground, wait_for
+from harness import Suite, THROWAWAY, playground, wait_for
 from wire import Reply, Source, dial, event
 
 SERVED_AT_ONCE = 512  # connections.rs
@@ -121,7 +121,7 @@ def main(bin_dir):
     suite = Suite()
     with playground() as (root, make):
         binary = os.environ.get("OSMODA_ABUSE_PROBE")  # any daemon of the runtime can be abused the same way
-        daemon = make(binary, root, name="watch").start() if binary else make(bin_dir / "agentd", root).start()
+        daemon = make(binary, root, name="watch").start() if binary else make(bin_dir / "agentd", root, prefix=THROWAWAY).start()
         found = endpoints(daemon)
         for endpoint in found:
             for name, reply, accepted in endpoint.abuse():

@@ -6,7 +6,7 @@ import json, logging, pathlib, sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import inspector, lines, sdk, web
-from harness import Suite, playground
+from harness import Suite, THROWAWAY, playground
 
 BINS = pathlib.Path(sys.argv[1]).resolve()
 GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "rust/types/golden"
@@ -23,7 +23,7 @@ def main():
     suite = Suite()
     bridge = BINS / "osmoda-bridge"
     with playground() as (root, make):
-        agentd = make(BINS / "agentd", root).start()
+        agentd = make(BINS / "agentd", root, prefix=THROWAWAY).start()
         sdk.checks(suite, bridge, agentd, examples())
         lines.checks(suite, bridge, agentd)
         web.checks(suite, bridge, agentd, root)

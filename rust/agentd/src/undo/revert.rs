@@ -1,5 +1,7 @@
 //! `POST /undo`: what cannot be taken back first, then each change in turn, newest first.
 
+use std::collections::HashSet;
+
 use agentd_root::file::{FileAnswer, FileVerb, Seen};
 use agentd_root::{Answer, Verb};
 use osmoda_runtime::Context;
@@ -29,7 +31,7 @@ pub(crate) async fn undo(agentd: &Agentd, context: &Context, input: UndoIn) -> R
         }
     };
     let one = input.since.is_none();
-    let (mut refused, mut undone) = (Vec::new(), Vec::new());
+    let (mut refused, mut undone, mut newer) = (Vec::new(), Vec::new(), HashSet::new());
     for id in ids {
         let entry = agentd.journal.get(id).await?;
         if context.principal.ring != Ring::Operator && entry.actor != context.principal.actor {
@@ -42,12 +44,17 @@ pub(crate) async fn undo(agentd: &Agentd, context: &Context, input: UndoIn) -> R
         }
         let taken_back = match plan(agentd, &entry).await {
             Ok(_) if input.dry_run => Ok(()),
+            // What a newer change put there would be taken back first.
+            Err(_) if input.dry_run && paths(&entry.change).iter().any(|path| newer.contains(*path)) => {
+                Ok(())
+            }
             Ok(step) => take(agentd, &entry, step).await,
             Err(problem) => Err(problem),
         };
         let mut line = Undone { undo: id, what: what(&entry.change), at: entry.at, why: None };
         match taken_back {
             Ok(()) => {
+                newer.extend(paths(&entry.change).into_iter().map(str::to_owned));
                 if !input.dry_run {
                     context.fact(
                         "agentd.change.undone",
@@ -141,6 +148,13 @@ fn what(change: &Change) -> String {
     match change {
         Change::File { path, .. } => format!("file {path}"),
         Change::Moved { from, to, .. } => format!("move of {from} to {to}"),
+    }
+}
+
+fn paths(change: &Change) -> Vec<&str> {
+    match change {
+        Change::File { path, .. } => vec![path],
+        Change::Moved { from, to, .. } => vec![from, to],
     }
 }
 

@@ -4,7 +4,7 @@ import os, pathlib, re, socket, subprocess, sys, threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "tests"))
-from harness import Skip, Suite, playground
+from harness import Skip, Suite, THROWAWAY, playground
 from wire import dial
 
 FULL = os.environ.get("OSMODA_TEST") == "full"
@@ -69,7 +69,7 @@ def fuzz(daemon, port, folder, *more):
 def main(bin_dir):
     suite = Suite()
     with playground() as (root, make):
-        agentd = make(bin_dir / "agentd", root).start()
+        agentd = make(bin_dir / "agentd", root, prefix=THROWAWAY).start()
         port = forward(agentd.sock)
         with suite.check("schemathesis finds nothing wrong with the calls of operators and agents"):
             left_out = [f"--exclude-path={path}" for path in [*SOURCE_CALLS, "/events/stream"]]  # a stream has no end to judge
