@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use osmoda_tlog::note::VerifierKey;
-use osmoda_types::{Since, Toolset};
+use osmoda_types::{Since, Toolset, UndoId};
 
 /// Look at this machine and at what was done to it.
 ///
@@ -47,6 +47,11 @@ pub(crate) enum Verb {
     Checkpoint(Checkpoint),
     /// Prove that one event stands in the ledger; the proof is checked here.
     Proof(Proof),
+    /// Take back what was done to files, services and settings, exactly.
+    ///
+    /// Changes that somebody else overwrote since are refused, and what cannot be undone is listed first. Exits with 1 if
+    /// a change was refused.
+    Undo(Undo),
     /// The tools an agent has on this machine.
     #[command(subcommand)]
     Tools(Tools),
@@ -81,6 +86,23 @@ pub(crate) struct Events {
     /// Go on with what happens from now on, across restarts of agentd, until interrupted.
     #[arg(long, short = 'f')]
     pub(crate) follow: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true))]
+pub(crate) struct Undo {
+    /// One change, by its undo id.
+    #[arg(value_name = "ID", group = "which")]
+    pub(crate) id: Option<UndoId>,
+    /// One change, by the event of its outcome.
+    #[arg(long, value_name = "ID", group = "which")]
+    pub(crate) event: Option<u64>,
+    /// Everybody's changes from then on, newest first: RFC 3339, or an age such as 10m.
+    #[arg(long, group = "which")]
+    pub(crate) since: Option<Since>,
+    /// Only show what would happen.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]

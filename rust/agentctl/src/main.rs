@@ -14,6 +14,7 @@ mod reference;
 mod screen;
 mod status;
 mod tools;
+mod undo;
 mod units;
 mod verify;
 mod who;
@@ -50,6 +51,7 @@ async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
         Verb::Ledger(args::Ledger::Export(args)) => ledger::export(&client, &args).await,
         Verb::Checkpoint(args) => ledger::checkpoint(&client, &args, screen).await,
         Verb::Proof(args) => ledger::proof(&client, &args, screen).await,
+        Verb::Undo(args) => undo::undo(&client, &args, screen).await,
         Verb::Tools(args::Tools::List(args)) => tools::list(&args, screen),
         Verb::Tools(args::Tools::Call(args)) => tools::call(&client, &args, screen).await,
         Verb::Connect(args) => connect::connect(&client, &args, screen),

@@ -30,8 +30,12 @@ impl Accounts {
     /// The accounts of these daemons; those that are missing are made.
     pub(crate) fn ensure(daemons: &[Daemon]) -> Result<Self> {
         let (users, groups) = read()?;
-        let users: Vec<_> =
-            daemons.iter().map(|d| d.user()).filter(|name| !users.contains_key(*name)).collect();
+        let users: Vec<_> = daemons
+            .iter()
+            .map(|d| d.user())
+            .chain([SHELL])
+            .filter(|name| !users.contains_key(*name))
+            .collect();
         let groups: Vec<_> =
             [SOCKETS, OPERATORS].into_iter().filter(|name| !groups.contains_key(*name)).collect();
         if !(users.is_empty() && groups.is_empty()) {
@@ -106,6 +110,8 @@ fn read() -> Result<(HashMap<String, User>, HashMap<String, u32>)> {
     Ok((users, groups))
 }
 
+/// What runs commands for agents.
+pub(crate) const SHELL: &str = "osmoda-shell";
 /// Its members may open the daemons' sockets.
 pub(crate) const SOCKETS: &str = "osmoda";
 /// Its members answer for the machine.

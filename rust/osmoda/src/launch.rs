@@ -132,7 +132,7 @@ impl Drop for Launch {
 }
 
 /// Beside our own program, else on PATH.
-fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = beside.into_iter().chain(std::env::split_paths(&path)).map(|folder| folder.join(name));
@@ -160,4 +160,4 @@ fn mode(path: &Path) -> Option<u32> {
 
 /// Even kill -9 of `osmoda up` takes the daemons along. What they acknowledged is durable, so KILL costs nothing, and
 /// nothing can outlive it.
-const DIE_WITH_US: [&str; 2] = ["--pdeathsig", "KILL"];
+pub(crate) const DIE_WITH_US: [&str; 2] = ["--pdeathsig", "KILL"];

@@ -4,6 +4,7 @@ mod accounts;
 mod args;
 mod detach;
 mod down;
+mod half;
 mod keep;
 mod launch;
 mod lock;

@@ -23,7 +23,7 @@ pub(crate) struct Place {
     pub(crate) state: PathBuf,
     pub(crate) etc: PathBuf,
     pub(crate) log: PathBuf,
-    backups: PathBuf,
+    pub(crate) backups: PathBuf,
 }
 
 impl Place {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::args::Up;
+use crate::half::Half;
 use crate::keep::{News, Stop, Told, keep};
 use crate::launch::Launch;
 use crate::lock::Lock;
@@ -35,10 +36,13 @@ pub(crate) async fn up(args: &Up) -> Result<ExitCode> {
     let accounts = if place.is_system() { Some(Accounts::ensure(&daemons)?) } else { None };
     place.make(&daemons, accounts.as_ref())?;
     let lock = Lock::take(&place).await?;
+    let half = if place.is_system() { Some(Half::new(&place)?) } else { None };
     let launch = |daemon: &Daemon| Launch::new(*daemon, &place, accounts.as_ref());
     let launches = daemons.iter().map(launch).collect::<Result<Vec<_>>>()?;
 
     say(format_args!("osModa {} in {place}", env!("CARGO_PKG_VERSION")));
+    let end_half = CancellationToken::new();
+    let half = half.map(|half| tokio::spawn(half.keep(end_half.clone())));
     let mut run = Run::new(&place, args.detached);
     let ended = tokio::select! {
         ended = run.supervise(launches) => ended,
@@ -53,6 +57,10 @@ pub(crate) async fn up(args: &Up) -> Result<ExitCode> {
             now.cancel();
             stopping.await;
         }
+    }
+    end_half.cancel();
+    if let Some(half) = half {
+        half.await.context("the privileged half's keeper broke")?;
     }
     drop(lock);
     ended

@@ -51,12 +51,13 @@ fn main() -> ExitCode {
 async fn run(args: &Args, config: serve::Config) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut end = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let socket = serve::bound(&args.socket, &config)?;
+    let callers = serve::uids(&config.callers)?;
+    let socket = serve::bound(&args.socket, &callers)?;
     let half = Half::new(config.files.places(config.own.clone()), Some(config.shell_user.clone()));
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!(socket = %args.socket.display(), "ready");
     tokio::select! {
-        ended = serve::serve(socket, half, config.callers) => ended,
+        ended = serve::serve(socket, half, callers) => ended,
         _ = end.0.recv() => Ok(()),
         _ = end.1.recv() => Ok(()),
     }

@@ -21,8 +21,8 @@ use crate::wire;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Uids whose processes may ask.
-    pub callers: Vec<u32>,
+    /// Users whose processes may ask.
+    pub callers: Vec<String>,
     /// The user that programs are run as.
     pub shell_user: String,
     /// Folders of osModa itself, which no file verb reaches.
@@ -73,11 +73,25 @@ const MOST: usize = 64;
 /// A caller that connects and says nothing.
 const QUIET: Duration = Duration::from_secs(5);
 
+/// The uids of these users.
+///
+/// # Errors
+/// `NotFound`, naming a user that is none.
+pub fn uids(names: &[String]) -> io::Result<Vec<u32>> {
+    let passwd = std::fs::read_to_string("/etc/passwd")?;
+    let uid = |name: &String| {
+        let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+        line.split(':').nth(2)?.parse().ok()
+    };
+    let missing = |name| io::Error::new(io::ErrorKind::NotFound, format!("there is no user {name}"));
+    names.iter().map(|name| uid(name).ok_or_else(|| missing(name))).collect()
+}
+
 /// Binds the socket, for the first of the callers alone.
 ///
 /// # Errors
 /// What the system says.
-pub fn bound(path: &Path, config: &Config) -> io::Result<UnixListener> {
+pub fn bound(path: &Path, callers: &[u32]) -> io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -86,7 +100,7 @@ pub fn bound(path: &Path, config: &Config) -> io::Result<UnixListener> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
     bind(&socket, &SocketAddrUnix::new(path)?)?;
     chmod(path, Mode::from_raw_mode(0o600))?;
-    if let Some(caller) = config.callers.first()
+    if let Some(caller) = callers.first()
         && *caller != rustix::process::geteuid().as_raw()
     {
         chown(path, Some(Uid::from_raw(*caller)), None::<Gid>)?;
