@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import privileged
 from harness import wait_for
 from wire import call
 
@@ -90,7 +91,7 @@ def as_the_reference_says(bins):
 def main():
     bins = pathlib.Path("/run/closed")
     bins.mkdir(mode=0o700)  # as in root's home: the daemons' users cannot reach it
-    for name in ("osmoda", "agentd", "agentctl"):
+    for name in ("osmoda", "agentd", "agentd-root", "agentctl"):
         shutil.copy(SOURCE / name, bins)
     PROGRAM.append(str(bins / "osmoda"))
 
@@ -110,6 +111,7 @@ def main():
     assert reach(65533, [group]) == 0 and reach(65533, []) == 1, "the group may connect, others may not"
 
     as_the_reference_says(bins)
+    privileged.check(processes, owner)
     made = SOCKET.stat().st_ino
     os.kill(daemon["pid"], signal.SIGKILL)
     wait_for("its end", lambda: processes().get("agentd", {}).get("pid") != daemon["pid"])

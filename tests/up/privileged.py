@@ -1,0 +1,31 @@
+"""agentd is an ordinary user: files, shell and undo through agentd-root, on an installed layout."""
+import os, pathlib, signal
+
+from harness import wait_for
+from wire import call
+
+RUN, STATE = pathlib.Path("/run/osmoda"), pathlib.Path("/var/lib/osmoda")
+SOCKET = RUN / "agentd.sock"
+
+
+def check(processes, owner):
+    half, socket_ = processes()["agentd-root"], RUN / "root.sock"
+    forbidden = sum(1 << number for number in (16, 17, 19, 21, 27))  # module, rawio, ptrace, admin, mknod
+    assert half["Uid"].split() == ["0"] * 4 and int(half["CapBnd"], 16) & forbidden == 0, half
+    assert owner(socket_) == ("osmoda-agentd", "root", "0o600"), owner(socket_)
+    path = pathlib.Path("/etc/osmoda-test")
+    path.write_text("root's")
+    path.chmod(0o600)
+    agent = {"X-Osmoda-Actor": "agent:main"}.items()
+    do = lambda target, **body: call(SOCKET, "POST", target, body, agent)
+    assert do("/file/read", path=str(path)).json["content"] == "root's"
+    undo = do("/file/write", path=str(path), content="the agent's").json["undo"]
+    assert path.read_text() == "the agent's" and owner(path) == ("root", "root", "0o600"), owner(path)
+    assert do("/undo", undo=undo).json["undone"] and path.read_text() == "root's"
+    for protected in ("/etc/shadow", "/etc/osmoda/agentd-root.json", str(STATE / "ledger/ledger.db")):
+        assert do("/file/read", path=protected).code == "policy.denied", protected
+    assert do("/file/write", path=str(STATE / "secrets/token"), content="s").status == 200
+    ran = do("/shell/exec", command="id -un; cat /var/lib/osmoda/secrets/token; cat /etc/osmoda-test; ls /proc | grep -c '^[0-9]'").json
+    assert ran["stdout"].split()[0] == "osmoda-shell" and ran["stderr"].count("denied") == 2, ran
+    os.kill(half["pid"], signal.SIGKILL)
+    wait_for("its return", lambda: do("/file/read", path=str(path)).status == 200)
