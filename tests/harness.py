@@ -98,7 +98,7 @@ class Daemon:
     def end(self, number=signal.SIGTERM):
         """Sends a signal, waits, and answers the exit code (negative: the signal)."""
         if self.process.poll() is None:
-            self.process.send_signal(number)
+            os.kill(self.pid(), number)
         return self.process.wait(DEADLINE)
 
     def kill(self):
@@ -116,11 +116,12 @@ class Daemon:
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    def anon_bytes(self):
+    def pid(self):
         pid = self.process.pid
-        if self.prefix == THROWAWAY:
-            pid = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        return int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()) if self.prefix == THROWAWAY else pid
+
+    def anon_bytes(self):
+        status = pathlib.Path(f"/proc/{self.pid()}/status").read_text()
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon"))
 
 
