@@ -1,5 +1,7 @@
 //! agentd's endpoints: which part answers which call.
 
+mod record;
+
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
@@ -7,16 +9,21 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header;
 use osmoda_runtime::{Bound, Context, Recorder, Service, Setup, StartError, Urgency};
+use osmoda_types::api::agentd::incident::{
+    IncidentClose, IncidentCreate, IncidentGet, IncidentList, IncidentStep,
+};
 use osmoda_types::api::agentd::ledger::{
     AppendedEvent, EventProof, EventsAppend, EventsLog, EventsLogIn, EventsSource, EventsStream,
     LedgerCheckpoint, LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify, NotifySend, NotifySendIn,
     NotifySendOut,
 };
+use osmoda_types::api::agentd::receipt::{ReceiptGet, ReceiptList};
 use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
 use osmoda_types::ledger::{Alert, NewEvent, Severity};
-use osmoda_types::{Daemon, Empty, Problem, Text};
+use osmoda_types::{Daemon, Empty, Problem, Text, chain};
 
 use crate::identity::machine_id;
+use crate::incidents::Incidents;
 use crate::ledger::{self, Engine};
 use crate::system::Machine;
 
@@ -24,6 +31,7 @@ use crate::system::Machine;
 struct Agentd {
     machine: Machine,
     ledger: Arc<Engine>,
+    incidents: Arc<Incidents>,
 }
 
 /// Opens agentd's state and says who answers which call.
@@ -37,7 +45,15 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
     };
     let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
-    let state = Arc::new(Agentd { machine: Machine::start().await, ledger: ledger.clone() });
+    let incidents = Arc::new(Incidents::new(&setup.state_dir, setup.clock.clone(), setup.entropy.clone()));
+    if let Err(error) = incidents.settle(&ledger).await {
+        tracing::warn!(error = %chain(&error), "incidents cannot be used");
+    }
+    let state = Arc::new(Agentd {
+        machine: Machine::start().await,
+        ledger: ledger.clone(),
+        incidents: incidents.clone(),
+    });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
@@ -62,13 +78,26 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
             Ok(agentd.ledger.absorb(&context.principal, input).await?)
         })
         .on::<NotifySend, _, _>(notify_send)
-        .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) });
+        .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) })
+        .on::<IncidentCreate, _, _>(record::incident_create)
+        .on::<IncidentStep, _, _>(record::incident_step)
+        .on::<IncidentClose, _, _>(record::incident_close)
+        .on::<IncidentGet, _, _>(|agentd, _, input| async move { Ok(agentd.incidents.get(input.id).await?) })
+        .on::<IncidentList, _, _>(|agentd, _, input| async move { Ok(agentd.incidents.list(input).await?) })
+        .on::<ReceiptList, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.receipts(input).await?) })
+        .on::<ReceiptGet, _, _>(record::receipt_get);
+    let watched = incidents.clone();
+    let watching = tokio::spawn(async move { watched.watch().await });
     let closing = ledger.clone();
-    Bound::new(&setup, service, Arc::new(Own(ledger)), async move { closing.close().await })
+    Bound::new(&setup, service, Arc::new(Own(ledger)), async move {
+        watching.abort();
+        incidents.close().await;
+        closing.close().await;
+    })
 }
 
 async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<SystemHealthOut, Problem> {
-    let daemon = context.health(vec![agentd.ledger.check()]);
+    let daemon = context.health(vec![agentd.ledger.check(), agentd.incidents.check()]);
     let machine = agentd.machine.health(daemon.uptime_secs)?;
     Ok(SystemHealthOut { daemon, machine })
 }

@@ -75,6 +75,18 @@ codes! {
     LimitRate = "limit.rate", 429, "too many calls", "wait as long as retry_after_secs says";
     LimitSize = "limit.size", 413, "the answer is larger than can be given at once", "ask for less: a smaller limit, a filter, a part";
     LimitBusy = "limit.busy", 503, "the daemon serves as many connections as it may", "try again in a moment";
+    IncidentNotFound = "incident.not_found", 404, "there is no such incident", "GET /incidents lists them";
+    IncidentClosed = "incident.closed", 409, "the incident is closed", "open a new one and name the old one in it";
+    IncidentFull = "incident.full", 409, "the incident holds as many steps as it may", "close it with what is known and open a new one that names it";
+    ReceiptNotFound = "receipt.not_found", 404, "there is no such receipt", "GET /receipts lists them; a call that only looked leaves none";
+    CardNotFound = "card.not_found", 404, "no agent card was generated on this machine yet", "POST /agent/card/generate with a name and a description makes it";
+    BackupNotFound = "backup.not_found", 404, "there is no such backup in the backups folder", "GET /backup/list lists them; a backup that was kept elsewhere is copied into the folder first";
+    BackupBusy = "backup.busy", 409, "another backup or restore is under way", "wait until it has ended, then try again";
+    BackupAgeAbsent = "backup.age_absent", 503, "the program age is not installed", "install the package age (Debian: apt-get install age), then try again";
+    BackupLocked = "backup.locked", 409, "no identity on this machine opens the backup", "name the age identity file that belongs to its recipients as backup.identity_file in agentd's configuration";
+    BackupDamaged = "backup.damaged", 422, "the backup is tampered with, truncated or no backup", "do not use it: take an older one, and find out who could write it";
+    BackupForeign = "backup.foreign", 409, "the backup is of another machine", "restore it on the machine it names; docs/backups.md says how a replaced machine keeps its id";
+    BackupUnrecorded = "backup.unrecorded", 409, "the ledger does not say that this machine made the backup", "if you know where it comes from, repeat the call with accept_unrecorded";
     InternalPanic = "internal.panic", 500, "a defect stopped the call", "report it with the request id; the daemon goes on";
     InternalBug = "internal.bug", 500, "a defect: the daemon broke one of its own rules", "report it with the request id";
 }

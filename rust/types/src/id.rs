@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use ulid::Ulid;
 
-use crate::{Clock, Entropy};
+use crate::{Clock, Entropy, Timestamp};
 
 /// What an id names; its prefix makes an id self-describing in a log.
 pub trait Kind: 'static {
@@ -38,6 +38,10 @@ pub mod ids {
         Machine = "mach";
         /// A conversation of an agent.
         Session = "sess";
+        /// A workspace of an incident.
+        Incident = "inc";
+        /// A backup.
+        Backup = "bak";
     }
 }
 
@@ -47,6 +51,10 @@ pub type RequestId = Id<ids::Request>;
 pub type MachineId = Id<ids::Machine>;
 /// The id of an agent's conversation.
 pub type SessionId = Id<ids::Session>;
+/// The id of an incident.
+pub type IncidentId = Id<ids::Incident>;
+/// The id of a backup.
+pub type BackupId = Id<ids::Backup>;
 
 /// An id of one kind.
 pub struct Id<K> {
@@ -61,6 +69,13 @@ impl<K: Kind> Id<K> {
         entropy.fill(&mut random);
         let millis = u64::try_from(clock.now().as_millis()).unwrap_or(0);
         Self { ulid: Ulid::from_parts(millis, u128::from_be_bytes(random)), kind: PhantomData }
+    }
+}
+
+impl<K> Id<K> {
+    /// When it was made, by the clock it was made with; `None` for a time that has no written form.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        Timestamp::from_millis(i64::try_from(self.ulid.timestamp_ms()).ok()?)
     }
 }
 

@@ -86,6 +86,11 @@ impl Engine {
         }
     }
 
+    /// How many events there are, which is the id of the last; 0 until the ledger was opened.
+    pub fn size(&self) -> u64 {
+        self.shared.position.borrow().size
+    }
+
     /// How the ledger is, for `/health`.
     pub fn check(&self) -> Check {
         self.shared.condition.check()

@@ -17,6 +17,7 @@ mod key;
 mod log;
 mod merge;
 mod prove;
+mod receipts;
 mod rows;
 mod schema;
 mod sources;
