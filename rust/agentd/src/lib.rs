@@ -1,9 +1,13 @@
 //! agentd: what the machine is, and the ledger of what was done to it.
 
+pub mod backup;
+pub mod card;
+mod config;
 mod identity;
 pub mod incidents;
 pub mod ledger;
 mod service;
 pub mod system;
 
+pub use config::Config;
 pub use service::bind;

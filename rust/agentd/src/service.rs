@@ -9,6 +9,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header;
 use osmoda_runtime::{Bound, Context, Recorder, Service, Setup, StartError, Urgency};
+use osmoda_types::api::agentd::backup::{BackupCreate, BackupList, BackupRestore, BackupVerify};
+use osmoda_types::api::agentd::card::{AgentCard, AgentCardGenerate};
 use osmoda_types::api::agentd::incident::{
     IncidentClose, IncidentCreate, IncidentGet, IncidentList, IncidentStep,
 };
@@ -20,8 +22,11 @@ use osmoda_types::api::agentd::ledger::{
 use osmoda_types::api::agentd::receipt::{ReceiptGet, ReceiptList};
 use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
 use osmoda_types::ledger::{Alert, NewEvent, Severity};
-use osmoda_types::{Daemon, Empty, Problem, Text, chain};
+use osmoda_types::{Daemon, Empty, MachineId, Problem, Text, chain};
 
+use crate::Config;
+use crate::backup::Backups;
+use crate::card::Cards;
 use crate::identity::machine_id;
 use crate::incidents::Incidents;
 use crate::ledger::{self, Engine};
@@ -32,27 +37,40 @@ struct Agentd {
     machine: Machine,
     ledger: Arc<Engine>,
     incidents: Arc<Incidents>,
+    cards: Cards,
+    backups: Backups,
+    /// Of the machine; none where it cannot be read or made.
+    machine_id: Box<dyn Fn() -> Option<MachineId> + Send + Sync>,
 }
 
 /// Opens agentd's state and says who answers which call.
 ///
 /// # Errors
 /// Only for a build whose handlers and catalogue differ; trouble with the state makes agentd degraded.
-pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
+pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
     let id = {
         let (dir, clock, entropy) = (setup.state_dir.clone(), setup.clock.clone(), setup.entropy.clone());
         move || machine_id(&dir, clock.as_ref(), entropy.as_ref())
     };
-    let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
+    let (clock, entropy) = (setup.clock.clone(), setup.entropy.clone());
+    let backups =
+        Backups::new(&setup.state_root, &setup.state_dir, setup.config.backup.clone(), clock, entropy);
+    backups.before_the_ledger().await;
+    let ledger =
+        Engine::open(&setup.state_root, id.clone(), setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
     let incidents = Arc::new(Incidents::new(&setup.state_dir, setup.clock.clone(), setup.entropy.clone()));
     if let Err(error) = incidents.settle(&ledger).await {
         tracing::warn!(error = %chain(&error), "incidents cannot be used");
     }
+    backups.complete(&ledger, &incidents).await;
     let state = Arc::new(Agentd {
         machine: Machine::start().await,
         ledger: ledger.clone(),
         incidents: incidents.clone(),
+        cards: Cards::new(&setup.state_dir, &setup.run_dir, setup.clock.clone(), setup.entropy.clone()),
+        backups,
+        machine_id: Box::new(id),
     });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
@@ -85,7 +103,13 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
         .on::<IncidentGet, _, _>(|agentd, _, input| async move { Ok(agentd.incidents.get(input.id).await?) })
         .on::<IncidentList, _, _>(|agentd, _, input| async move { Ok(agentd.incidents.list(input).await?) })
         .on::<ReceiptList, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.receipts(input).await?) })
-        .on::<ReceiptGet, _, _>(record::receipt_get);
+        .on::<ReceiptGet, _, _>(record::receipt_get)
+        .on::<AgentCard, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.cards.read().await?) })
+        .on::<AgentCardGenerate, _, _>(record::card_generate)
+        .on::<BackupCreate, _, _>(record::backup_create)
+        .on::<BackupVerify, _, _>(record::backup_verify)
+        .on::<BackupRestore, _, _>(record::backup_restore)
+        .on::<BackupList, _, _>(|agentd, _, input| async move { Ok(agentd.backups.list(input).await?) });
     let watched = incidents.clone();
     let watching = tokio::spawn(async move { watched.watch().await });
     let closing = ledger.clone();
@@ -97,7 +121,8 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
 }
 
 async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<SystemHealthOut, Problem> {
-    let daemon = context.health(vec![agentd.ledger.check(), agentd.incidents.check()]);
+    let daemon =
+        context.health(vec![agentd.ledger.check(), agentd.incidents.check(), agentd.backups.check()]);
     let machine = agentd.machine.health(daemon.uptime_secs)?;
     Ok(SystemHealthOut { daemon, machine })
 }

@@ -346,6 +346,8 @@ const CATALOGUE: &[&[Call]] = &[
     api::agentd::ledger::CALLS,
     api::agentd::incident::CALLS,
     api::agentd::receipt::CALLS,
+    api::agentd::card::CALLS,
+    api::agentd::backup::CALLS,
 ];
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod appender;
 mod audit;
 mod checkpoints;
 mod condition;
+mod copy;
 mod door;
 mod engine;
 mod error;
@@ -24,6 +25,7 @@ mod sources;
 mod stream;
 mod tree;
 
+pub use copy::{Copy, verify_copy};
 pub use engine::Engine;
 pub use error::LedgerError;
 pub use log::json_lines;
