@@ -71,7 +71,7 @@ impl Manifest {
     }
 
     /// The whole text and its length.
-    pub(super) fn text(mut self, header: &Header) -> io::Result<(impl Read, u64)> {
+    pub(super) fn text(mut self, header: &Header) -> io::Result<(impl Read + use<>, u64)> {
         let first = format!("{}\n", serde_json::to_string(header)?);
         self.line(&Total { files: self.files, bytes: self.bytes })?;
         let length = self.lines.stream_position()? + first.len() as u64;
@@ -95,7 +95,8 @@ impl Manifest {
         let mut expected = BufReader::new(self.lines);
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         loop {
-            (ours.clear(), theirs.clear());
+            ours.clear();
+            theirs.clear();
             expected.read_until(b'\n', &mut ours).map_err(broken)?;
             text.by_ref().take(ours.len() as u64 + 1).read_until(b'\n', &mut theirs).map_err(broken)?;
             if ours != theirs {

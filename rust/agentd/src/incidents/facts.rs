@@ -45,11 +45,15 @@ impl Incidents {
         if !owed.is_empty() {
             let missing = match recorded(ledger, from).await {
                 Ok(there) => missing(&owed, &there),
-                Err(error) => return Ok(later(&error)),
+                Err(error) => {
+                    later(&error);
+                    return Ok(());
+                }
             };
             for batch in missing.chunks(osmoda_types::ledger::MAX_BATCH) {
                 if let Err(error) = ledger.append(batch.to_vec()).await {
-                    return Ok(later(&error));
+                    later(&error);
+                    return Ok(());
                 }
             }
         }
