@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use osmoda_tlog::note::VerifierKey;
-use osmoda_types::{Since, Toolset, UndoId};
+use osmoda_types::api::agentd::receipt::ReceiptId;
+use osmoda_types::{BackupId, IncidentId, Since, Toolset, UndoId};
 
 /// Look at this machine and at what was done to it.
 ///
@@ -52,6 +53,15 @@ pub(crate) enum Verb {
     /// Changes that somebody else overwrote since are refused, and what cannot be undone is listed first. Exits with 1 if
     /// a change was refused.
     Undo(Undo),
+    /// What went wrong here and what was found out; with an id, each step.
+    Incidents(Incidents),
+    /// What was done here: each call with an effect and how it ended; with an id, its two events.
+    Receipts(Receipts),
+    /// The agent card of this machine: who it is to others.
+    Card,
+    /// Make, check and restore backups of osModa's state.
+    #[command(subcommand)]
+    Backup(Backup),
     /// The tools an agent has on this machine.
     #[command(subcommand)]
     Tools(Tools),
@@ -148,6 +158,69 @@ pub(crate) struct Proof {
     /// Size of the tree; by default that of the newest checkpoint that holds the event.
     #[arg(long)]
     pub(crate) size: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Incidents {
+    /// Show this one with its steps.
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<IncidentId>,
+    /// Only those without a cause.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) open: bool,
+    /// How many at the most.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100, conflicts_with = "id")]
+    pub(crate) limit: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Receipts {
+    /// Show this one with its events.
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<ReceiptId>,
+    /// The exact call; one with a trailing dot, such as agentd.backup., takes all that begin so.
+    #[arg(long = "type", value_name = "TYPE", conflicts_with = "id")]
+    pub(crate) kind: Option<String>,
+    /// Exact actor, such as agent:main or operator:root.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) actor: Option<String>,
+    /// Not before: RFC 3339, or an age such as 30m, 24h, 7d.
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) since: Option<Since>,
+    /// How many at the most.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100, conflicts_with = "id")]
+    pub(crate) limit: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backup {
+    /// Make a backup of all state, encrypted.
+    Create,
+    /// List the backups in the backups folder, newest first.
+    List,
+    /// Decrypt a backup and check everything in it; changes nothing.
+    ///
+    /// Exits with 0 if it is whole and of this machine, 1 if not.
+    Verify(OneBackup),
+    /// Merge a backup of this machine into its state, after everything in it was verified.
+    Restore(Restore),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OneBackup {
+    /// The backup.
+    #[arg(value_name = "ID")]
+    pub(crate) id: BackupId,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Restore {
+    /// The backup.
+    #[arg(value_name = "ID")]
+    pub(crate) id: BackupId,
+    /// Also if the ledger here does not say that this machine made it: for a ledger that was lost.
+    #[arg(long)]
+    pub(crate) accept_unrecorded: bool,
 }
 
 #[derive(Debug, Subcommand)]

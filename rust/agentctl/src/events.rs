@@ -68,7 +68,8 @@ fn query(args: &Events) -> anyhow::Result<EventsLogIn> {
     })
 }
 
-fn text<const MAX: usize>(text: String, of: &str) -> Result<Text<MAX>, Misuse> {
+/// A filter within its bounds.
+pub(crate) fn text<const MAX: usize>(text: String, of: &str) -> Result<Text<MAX>, Misuse> {
     Text::new(text).map_err(|error: TooLong| Misuse(format!("{of} is {error}")))
 }
 

@@ -2,13 +2,17 @@
 
 mod args;
 mod arguments;
+mod backup;
+mod card;
 mod connect;
 mod events;
 mod exit;
 mod follow;
 mod health;
+mod incidents;
 mod ledger;
 mod manual;
+mod receipts;
 #[cfg(test)]
 mod reference;
 mod screen;
@@ -52,6 +56,10 @@ async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
         Verb::Checkpoint(args) => ledger::checkpoint(&client, &args, screen).await,
         Verb::Proof(args) => ledger::proof(&client, &args, screen).await,
         Verb::Undo(args) => undo::undo(&client, &args, screen).await,
+        Verb::Incidents(args) => incidents::incidents(&client, &args, screen).await,
+        Verb::Receipts(args) => receipts::receipts(&client, &args, screen).await,
+        Verb::Card => card::card(&client, screen).await,
+        Verb::Backup(args) => backup::backup(&client, &args, screen).await,
         Verb::Tools(args::Tools::List(args)) => tools::list(&args, screen),
         Verb::Tools(args::Tools::Call(args)) => tools::call(&client, &args, screen).await,
         Verb::Connect(args) => connect::connect(&client, &args, screen),

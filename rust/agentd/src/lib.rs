@@ -1,11 +1,16 @@
 //! agentd: what the machine is, and the ledger of what was done to it.
 
+pub mod backup;
+pub mod card;
+mod config;
 mod files;
 mod identity;
+pub mod incidents;
 pub mod ledger;
 mod service;
 mod shell;
 pub mod system;
 mod undo;
 
+pub use config::Config;
 pub use service::bind;

@@ -1,30 +1,40 @@
 //! agentd's endpoints: which part answers which call.
 
+mod record;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agentd_root::serve::Roots;
-use agentd_root::{Half, Hands};
+use agentd_root::Hands;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header;
 use osmoda_runtime::{Bound, Context, Recorder, Service, Setup, StartError, Urgency};
+use osmoda_types::api::agentd::backup::{BackupCreate, BackupList, BackupRestore, BackupVerify};
+use osmoda_types::api::agentd::card::{AgentCard, AgentCardGenerate};
 use osmoda_types::api::agentd::file::{FileDelete, FileList, FileMove, FileRead, FileSearch, FileWrite};
+use osmoda_types::api::agentd::incident::{
+    IncidentClose, IncidentCreate, IncidentGet, IncidentList, IncidentStep,
+};
 use osmoda_types::api::agentd::ledger::{
     AppendedEvent, EventProof, EventsAppend, EventsLog, EventsLogIn, EventsSource, EventsStream,
     LedgerCheckpoint, LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify, NotifySend, NotifySendIn,
     NotifySendOut,
 };
+use osmoda_types::api::agentd::receipt::{ReceiptGet, ReceiptList};
 use osmoda_types::api::agentd::shell::ShellExec;
 use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
 use osmoda_types::api::agentd::undo::Undo;
 use osmoda_types::ledger::{Alert, NewEvent, Severity};
-use osmoda_types::{Daemon, Empty, Problem, Text};
-use serde::Deserialize;
+use osmoda_types::{Daemon, Empty, MachineId, Problem, Text, chain};
 
+use crate::Config;
+use crate::backup::Backups;
+use crate::card::Cards;
 use crate::files::Files;
 use crate::identity::machine_id;
+use crate::incidents::Incidents;
 use crate::ledger::{self, Engine};
 use crate::shell;
 use crate::system::Machine;
@@ -37,25 +47,11 @@ pub(crate) struct Agentd {
     pub(crate) hands: Hands,
     pub(crate) files: Files,
     pub(crate) journal: Arc<Journal>,
-}
-
-/// `/etc/osmoda/agentd.json`, beside what every daemon reads.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// The socket of the privileged half; without one agentd does everything itself, as its own user.
-    root_socket: Option<PathBuf>,
-    /// Folders that file tools may use where there is no privileged half.
-    files: Roots,
-}
-
-impl Config {
-    fn hands(&self, own: Vec<PathBuf>) -> Hands {
-        match &self.root_socket {
-            Some(socket) => Hands::There(socket.clone()),
-            None => Hands::Here(Arc::new(Half::new(self.files.places(own), None))),
-        }
-    }
+    incidents: Arc<Incidents>,
+    cards: Cards,
+    backups: Backups,
+    /// Of the machine; none where it cannot be read or made.
+    machine_id: Box<dyn Fn() -> Option<MachineId> + Send + Sync>,
 }
 
 /// Opens agentd's state and says who answers which call.
@@ -67,13 +63,32 @@ pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
         let (dir, clock, entropy) = (setup.state_dir.clone(), setup.clock.clone(), setup.entropy.clone());
         move || machine_id(&dir, clock.as_ref(), entropy.as_ref())
     };
-    let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
+    let (clock, entropy) = (setup.clock.clone(), setup.entropy.clone());
+    let backups =
+        Backups::new(&setup.state_root, &setup.state_dir, setup.config.backup.clone(), clock, entropy);
+    backups.before_the_ledger().await;
+    let ledger =
+        Engine::open(&setup.state_root, id.clone(), setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
     let hands = setup.config.hands(vec![own(&setup.state_root, &setup.run_dir)]);
     let journal = Arc::new(Journal::new(setup.state_dir.join("undo")));
     let files = Files::new(hands.clone(), journal.clone(), setup.state_root.clone());
-    let machine = Machine::start().await;
-    let state = Arc::new(Agentd { machine, ledger: ledger.clone(), hands, files, journal });
+    let incidents = Arc::new(Incidents::new(&setup.state_dir, setup.clock.clone(), setup.entropy.clone()));
+    if let Err(error) = incidents.settle(&ledger).await {
+        tracing::warn!(error = %chain(&error), "incidents cannot be used");
+    }
+    backups.complete(&ledger, &incidents).await;
+    let state = Arc::new(Agentd {
+        machine: Machine::start().await,
+        ledger: ledger.clone(),
+        hands,
+        files,
+        journal,
+        incidents: incidents.clone(),
+        cards: Cards::new(&setup.state_dir, &setup.run_dir, setup.clock.clone(), setup.entropy.clone()),
+        backups,
+        machine_id: Box::new(id),
+    });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
@@ -114,9 +129,28 @@ pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
             shell::exec(&agentd.hands, &context, input).await
         })
         .on::<Undo, _, _>(|agentd, context, input| async move { undo::undo(&agentd, &context, input).await })
-        .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) });
+        .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) })
+        .on::<IncidentCreate, _, _>(record::incident_create)
+        .on::<IncidentStep, _, _>(record::incident_step)
+        .on::<IncidentClose, _, _>(record::incident_close)
+        .on::<IncidentGet, _, _>(|agentd, _, input| async move { Ok(agentd.incidents.get(input.id).await?) })
+        .on::<IncidentList, _, _>(|agentd, _, input| async move { Ok(agentd.incidents.list(input).await?) })
+        .on::<ReceiptList, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.receipts(input).await?) })
+        .on::<ReceiptGet, _, _>(record::receipt_get)
+        .on::<AgentCard, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.cards.read().await?) })
+        .on::<AgentCardGenerate, _, _>(record::card_generate)
+        .on::<BackupCreate, _, _>(record::backup_create)
+        .on::<BackupVerify, _, _>(record::backup_verify)
+        .on::<BackupRestore, _, _>(record::backup_restore)
+        .on::<BackupList, _, _>(|agentd, _, input| async move { Ok(agentd.backups.list(input).await?) });
+    let watched = incidents.clone();
+    let watching = tokio::spawn(async move { watched.watch().await });
     let closing = ledger.clone();
-    Bound::new(&setup, service, Arc::new(Own(ledger)), async move { closing.close().await })
+    Bound::new(&setup, service, Arc::new(Own(ledger)), async move {
+        watching.abort();
+        incidents.close().await;
+        closing.close().await;
+    })
 }
 
 /// What is osModa's own: the state, and where everything lies in one folder (`osmoda up --dir`) that folder.
@@ -128,7 +162,8 @@ fn own(state_root: &Path, run_dir: &Path) -> PathBuf {
 }
 
 async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<SystemHealthOut, Problem> {
-    let daemon = context.health(vec![agentd.ledger.check()]);
+    let daemon =
+        context.health(vec![agentd.ledger.check(), agentd.incidents.check(), agentd.backups.check()]);
     let machine = agentd.machine.health(daemon.uptime_secs)?;
     Ok(SystemHealthOut { daemon, machine })
 }

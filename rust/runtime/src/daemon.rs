@@ -188,7 +188,12 @@ where
             daemon,
             version,
             state_root: args.state_dir.clone(),
-            state: Arc::new(StateDb::new(state_dir.join("state.db"), Arc::new(SystemClock))),
+            state: Arc::new(StateDb::new(
+                "state",
+                state_dir.join("state.db"),
+                crate::state::SCHEMA,
+                Arc::new(SystemClock),
+            )),
             state_dir,
             run_dir: socket.parent().map_or_else(PathBuf::new, Path::to_owned),
             config,

@@ -160,7 +160,12 @@ mod tests {
     #[tokio::test]
     async fn a_key_runs_once_and_an_interrupted_call_is_unknown() {
         let dir = tempfile::tempdir().unwrap();
-        let db = Arc::new(StateDb::new(dir.path().join("state.db"), Arc::new(SystemClock)));
+        let db = Arc::new(StateDb::new(
+            "state",
+            dir.path().join("state.db"),
+            crate::state::SCHEMA,
+            Arc::new(SystemClock),
+        ));
         let first = of(&db, "run-1");
         let code = |begin: Result<Begin, Problem>| begin.unwrap_err().code;
         assert_eq!(first.begin(slot("a")).await.unwrap(), Begin::Run);
@@ -177,7 +182,12 @@ mod tests {
     #[tokio::test]
     async fn a_failed_call_frees_its_key() {
         let dir = tempfile::tempdir().unwrap();
-        let db = Arc::new(StateDb::new(dir.path().join("state.db"), Arc::new(SystemClock)));
+        let db = Arc::new(StateDb::new(
+            "state",
+            dir.path().join("state.db"),
+            crate::state::SCHEMA,
+            Arc::new(SystemClock),
+        ));
         let calls = of(&db, "run-1");
         assert_eq!(calls.begin(slot("a")).await.unwrap(), Begin::Run);
         calls.finish(slot("a"), StatusCode::SERVICE_UNAVAILABLE, String::new()).await.unwrap();

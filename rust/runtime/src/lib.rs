@@ -33,4 +33,5 @@ pub use outbox::{Outbox, Urgency};
 pub use problem::of_store;
 pub use record::{Record, Recorder};
 pub use service::Service;
+pub use state::StateDb;
 pub use system::{SystemClock, SystemEntropy};

@@ -1,4 +1,5 @@
-//! `state.db`: what the runtime itself must not forget, one writer a daemon.
+//! A small database that heals: opened at first use and again after trouble, one writer each. `state.db`, what the
+//! runtime itself must not forget, is one; parts of daemons keep others.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use rusqlite::Transaction;
 use tokio::sync::Mutex;
 
 /// The steps of the runtime's own database.
-const SCHEMA: Schema = Schema { steps: &[include_str!("../migrations/0001_state.sql")] };
+pub(crate) const SCHEMA: Schema = Schema { steps: &[include_str!("../migrations/0001_state.sql")] };
 
 type Statement = Box<dyn FnOnce(&Transaction<'_>) -> rusqlite::Result<Box<dyn std::any::Any + Send>> + Send>;
 
@@ -30,8 +31,10 @@ impl Apply for Statements {
 }
 
 /// The database, opened at first use and again after trouble, so that it works when the cause is gone.
-pub(crate) struct StateDb {
+pub struct StateDb {
+    name: &'static str,
     path: PathBuf,
+    schema: Schema,
     clock: Arc<dyn Clock>,
     writer: Mutex<Option<Arc<Writer<Statements>>>>,
     /// Whether it works, and since when.
@@ -39,17 +42,18 @@ pub(crate) struct StateDb {
 }
 
 impl StateDb {
-    pub(crate) fn new(path: PathBuf, clock: Arc<dyn Clock>) -> Self {
+    /// The database at `path`; `name` is that of its check in `/health` and of its thread.
+    pub fn new(name: &'static str, path: PathBuf, schema: Schema, clock: Arc<dyn Clock>) -> Self {
         let condition = std::sync::Mutex::new((None, clock.now()));
-        Self { path, clock, writer: Mutex::new(None), condition }
+        Self { name, path, schema, clock, writer: Mutex::new(None), condition }
     }
 
     /// How it is, as of its last use.
-    pub(crate) fn check(&self) -> Check {
+    pub fn check(&self) -> Check {
         let (code, since) = *self.condition();
         let status = if code.is_none() { Status::Ok } else { Status::Degraded };
         Check {
-            name: "state".into(),
+            name: self.name.into(),
             status,
             code,
             since,
@@ -58,7 +62,7 @@ impl StateDb {
     }
 
     /// Tries it while it does not work, so that its condition is known and ends when the cause does.
-    pub(crate) async fn watch(&self) {
+    pub async fn watch(&self) {
         let mut tried = false;
         loop {
             if !tried || self.condition().0.is_some() {
@@ -70,7 +74,10 @@ impl StateDb {
     }
 
     /// Runs `statement` in a durable transaction shared with whatever waits beside it.
-    pub(crate) async fn write<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// What opening the database and the statement say.
+    pub async fn write<T: Send + 'static>(
         &self,
         statement: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -101,10 +108,11 @@ impl StateDb {
         if let Some(writer) = &*slot {
             return Ok(writer.clone());
         }
-        let path = self.path.clone();
+        let (path, schema) = (self.path.clone(), self.schema);
         let connection =
-            tokio::task::spawn_blocking(move || open(&path, SCHEMA)).await.map_err(|_| Error::Closed)??;
-        let writer = Writer::start("state", &self.path, connection, Statements).map_err(|_| Error::Closed)?;
+            tokio::task::spawn_blocking(move || open(&path, schema)).await.map_err(|_| Error::Closed)??;
+        let writer =
+            Writer::start(self.name, &self.path, connection, Statements).map_err(|_| Error::Closed)?;
         Ok(slot.insert(Arc::new(writer)).clone())
     }
 
@@ -112,7 +120,8 @@ impl StateDb {
         self.condition.lock().expect("nothing panics while it holds this lock")
     }
 
-    pub(crate) async fn close(&self) {
+    /// Lets what is queued become durable and closes the file.
+    pub async fn close(&self) {
         if let Some(writer) = self.writer.lock().await.take() {
             writer.close().await;
         }

@@ -356,6 +356,10 @@ const CATALOGUE: &[&[Call]] = &[
     api::agentd::shell::CALLS,
     api::agentd::undo::CALLS,
     api::agentd::ledger::CALLS,
+    api::agentd::incident::CALLS,
+    api::agentd::receipt::CALLS,
+    api::agentd::card::CALLS,
+    api::agentd::backup::CALLS,
 ];
 
 #[cfg(test)]

@@ -40,6 +40,10 @@ pub mod ids {
         Session = "sess";
         /// Something that can be taken back.
         Undo = "undo";
+        /// A workspace of an incident.
+        Incident = "inc";
+        /// A backup.
+        Backup = "bak";
     }
 }
 
@@ -51,6 +55,10 @@ pub type MachineId = Id<ids::Machine>;
 pub type UndoId = Id<ids::Undo>;
 /// The id of an agent's conversation.
 pub type SessionId = Id<ids::Session>;
+/// The id of an incident.
+pub type IncidentId = Id<ids::Incident>;
+/// The id of a backup.
+pub type BackupId = Id<ids::Backup>;
 
 /// An id of one kind.
 pub struct Id<K> {
@@ -69,12 +77,9 @@ impl<K: Kind> Id<K> {
 }
 
 impl<K> Id<K> {
-    /// When it was made, by its own word.
-    pub fn made_at(self) -> Timestamp {
-        i64::try_from(self.ulid.timestamp_ms())
-            .ok()
-            .and_then(Timestamp::from_millis)
-            .unwrap_or(Timestamp::EPOCH)
+    /// When it was made, by the clock it was made with; `None` for a time that has no written form.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        Timestamp::from_millis(i64::try_from(self.ulid.timestamp_ms()).ok()?)
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Actor, Code, Effect, MachineId, RequestId, Timestamp, UndoId};
+use crate::{Actor, BackupId, Code, Effect, IncidentId, MachineId, RequestId, Timestamp, UndoId};
 
 /// Largest canonical payload of an event, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -315,6 +315,122 @@ pub struct Alert {
     pub links: Vec<String>,
 }
 
+/// `agentd.incident.opened`: somebody began to look into something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentOpened {
+    /// Version of this payload.
+    pub v: u32,
+    /// The incident.
+    pub incident: IncidentId,
+    /// One line.
+    pub title: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Events to look at.
+    pub events: Vec<u64>,
+}
+
+/// `agentd.incident.extended`: a step was added to an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentExtended {
+    /// Version of this payload.
+    pub v: u32,
+    /// The incident.
+    pub incident: IncidentId,
+    /// The step's place when it was added, from 1.
+    pub number: u64,
+    /// What kind of step it is.
+    pub kind: StepKind,
+    /// What it says.
+    pub text: String,
+    /// Events it rests on.
+    pub events: Vec<u64>,
+}
+
+/// What a step of an incident is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    /// What might be the cause.
+    Hypothesis,
+    /// What was done.
+    Action,
+    /// What was seen.
+    Evidence,
+    /// What came of it.
+    Result,
+}
+
+/// `agentd.incident.closed`: an incident has its cause.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentClosed {
+    /// Version of this payload.
+    pub v: u32,
+    /// The incident.
+    pub incident: IncidentId,
+    /// What it was.
+    pub cause: String,
+}
+
+/// `agentd.card.generated`: the machine described itself to others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CardGenerated {
+    /// Version of this payload.
+    pub v: u32,
+    /// The agent's name.
+    pub name: String,
+    /// The key that signed it, `ed25519:<base64url>`.
+    pub key: String,
+    /// `sha256:` of the registration file that was signed, in its canonical form.
+    pub digest: String,
+    /// Endpoints it names.
+    pub endpoints: Vec<String>,
+}
+
+/// `agentd.backup.created`: a backup is complete.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BackupCreated {
+    /// Version of this payload.
+    pub v: u32,
+    /// The backup.
+    pub backup: BackupId,
+    /// `sha256:` of the encrypted file.
+    pub digest: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Files in it.
+    pub files: u64,
+    /// Events of the ledger in it.
+    pub ledger_size: u64,
+    /// Encrypted to a key that lies on this machine only.
+    pub own_key: bool,
+    /// The age recipients.
+    pub recipients: Vec<String>,
+}
+
+/// `agentd.backup.restored`: a backup was merged into the state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BackupRestored {
+    /// Version of this payload.
+    pub v: u32,
+    /// The backup.
+    pub backup: BackupId,
+    /// `sha256:` of the encrypted file.
+    pub digest: String,
+    /// Who asked for it.
+    pub asked_by: Actor,
+    /// The request that asked for it.
+    pub request_id: RequestId,
+    /// Files that were put back.
+    pub files: u64,
+    /// Incidents that were added or continued.
+    pub incidents: u64,
+    /// The backup's ledger took the place of one that had nothing in it.
+    pub ledger_installed: bool,
+    /// A crash cut it off and it was completed at the next start, or it had to wait for that start.
+    pub at_start: bool,
+}
+
 /// How bad an alert is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -386,5 +502,35 @@ pub const FACTS: &[Fact] = &[
         kind: "agentd.source.started",
         summary: "a daemon began a new outbox",
         payload: || schema_for!(SourceStarted),
+    },
+    Fact {
+        kind: "agentd.incident.opened",
+        summary: "somebody began to look into something",
+        payload: || schema_for!(IncidentOpened),
+    },
+    Fact {
+        kind: "agentd.incident.extended",
+        summary: "a step was added to an incident",
+        payload: || schema_for!(IncidentExtended),
+    },
+    Fact {
+        kind: "agentd.incident.closed",
+        summary: "an incident has its cause",
+        payload: || schema_for!(IncidentClosed),
+    },
+    Fact {
+        kind: "agentd.card.generated",
+        summary: "the machine described itself to others",
+        payload: || schema_for!(CardGenerated),
+    },
+    Fact {
+        kind: "agentd.backup.created",
+        summary: "a backup is complete",
+        payload: || schema_for!(BackupCreated),
+    },
+    Fact {
+        kind: "agentd.backup.restored",
+        summary: "a backup was merged into the state",
+        payload: || schema_for!(BackupRestored),
     },
 ];

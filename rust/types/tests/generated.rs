@@ -19,10 +19,14 @@ fn golden_files_and_pages_are_what_the_code_prints() {
             "call": format!("{} {}", call.method.as_str(), call.path), "tool": call.tool, "effect": call.effect, "event": call.event(),
             "input": (call.input)(), "output": (call.output)(), "example": {"input": input, "output": output},
         });
-        files.insert(
-            format!("rust/types/golden/{}.{}.json", call.event(), call.method.as_str().to_lowercase()),
-            pretty(&shape),
-        );
+        let method = call.method.as_str().to_lowercase();
+        let mut name = format!("rust/types/golden/{}.{method}.json", call.event());
+        if files.contains_key(&name) {
+            // `GET /receipts` and `GET /receipts/{id}` are one name in the ledger.
+            let by = call.path_params().collect::<Vec<_>>().join("_");
+            name = format!("rust/types/golden/{}.by_{by}.{method}.json", call.event());
+        }
+        assert!(files.insert(name, pretty(&shape)).is_none(), "{} has no name of its own", call.path);
     }
     for daemon in Daemon::ALL.iter().filter(|daemon| daemon.exists()) {
         let document = openapi_document(*daemon, env!("CARGO_PKG_VERSION"), catalogue::calls_of(*daemon));

@@ -68,7 +68,7 @@ impl Engine {
 }
 
 /// The rows after `after` up to `to` with the checkpoints among them; the last chunk also has those beyond.
-fn chunk(connection: &Connection, after: u64, to: u64, last: bool) -> rusqlite::Result<Chunk> {
+pub(super) fn chunk(connection: &Connection, after: u64, to: u64, last: bool) -> rusqlite::Result<Chunk> {
     let mut checkpoints: Vec<(u64, String)> = connection
         .prepare_cached(
             "SELECT size, note FROM checkpoints WHERE size > ?1 AND (size <= ?2 OR ?3) ORDER BY size DESC",
@@ -154,4 +154,4 @@ fn parallel() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(3)
 }
 
-const CHUNK_ROWS: u64 = 8192;
+pub(super) const CHUNK_ROWS: u64 = 8192;

@@ -29,7 +29,7 @@ use super::condition::{Condition, Part};
 use super::door::admit_all;
 use super::intents::{self, Open};
 use super::schema::SCHEMA;
-use super::{LedgerError, checkpoints, keeper, key, rows, tree};
+use super::{LedgerError, checkpoints, keeper, key, merge, rows, tree};
 
 /// The ledger of this machine. Dropping it stops the task behind it as [`close`](Self::close) does, unseen.
 pub struct Engine {
@@ -84,6 +84,26 @@ impl Engine {
             Reply::Refused(error) => Err(error),
             Reply::Signed { .. } | Reply::Probed => unreachable!("the reply to another job"),
         }
+    }
+
+    /// How many events there are, which is the id of the last; 0 until the ledger was opened.
+    pub fn size(&self) -> u64 {
+        self.shared.position.borrow().size
+    }
+
+    /// Hash of event 1, which tells this ledger from every other, and whether nothing stands in it but what agentd
+    /// writes when a ledger begins and when backups are asked for.
+    ///
+    /// # Errors
+    /// [`LedgerError::State`].
+    pub async fn beginning(&self) -> Result<(Option<String>, bool), LedgerError> {
+        self.read(|connection| {
+            let first = rows::one(connection, 1)?.map(|row| row.hash);
+            let kinds = merge::kinds(connection, None, "")?;
+            let bare = kinds.iter().all(|kind| OF_A_BEGINNING.iter().any(|start| kind.starts_with(start)));
+            Ok((first, bare))
+        })
+        .await
     }
 
     /// How the ledger is, for `/health`.
@@ -345,6 +365,10 @@ fn trusted_signer(
     }
     Ok(Some(signer))
 }
+
+/// Prefixes of the types in a ledger to which nothing of the machine's life was added yet.
+const OF_A_BEGINNING: [&str; 5] =
+    ["agentd.ledger.", "agentd.clock.", "agentd.session.", "agentd.alert.", "agentd.backup."];
 
 /// Between attempts to open.
 pub(super) const RETRY: Duration = Duration::from_secs(1);

@@ -58,9 +58,19 @@ pub(super) fn ids(
         None if actor.is_none() => return list(connection, None, None, span, limit),
         prefix => kinds(connection, actor, prefix.as_deref().unwrap_or(""))?,
     };
-    let mut span = span;
+    of_kinds(connection, actor, &kinds, span, limit)
+}
+
+/// The first `limit` ids of `span` that are of one of `kinds`, and of `actor` where one is given.
+pub(super) fn of_kinds(
+    connection: &Connection,
+    actor: Option<&str>,
+    kinds: &[String],
+    mut span: Span,
+    limit: usize,
+) -> rusqlite::Result<Vec<u64>> {
     let mut found = Vec::new();
-    for kind in &kinds {
+    for kind in kinds {
         found.extend(list(connection, actor, Some(kind), span, limit)?);
         found.sort_unstable();
         if !span.oldest_first {
@@ -77,7 +87,11 @@ pub(super) fn ids(
 }
 
 /// The types there are below a prefix, of one actor or of all.
-fn kinds(connection: &Connection, actor: Option<&str>, prefix: &str) -> rusqlite::Result<Vec<String>> {
+pub(super) fn kinds(
+    connection: &Connection,
+    actor: Option<&str>,
+    prefix: &str,
+) -> rusqlite::Result<Vec<String>> {
     let of = if actor.is_some() { "actor = ?2 AND" } else { "" };
     let sql = format!("SELECT min(type) FROM events WHERE {of} type > ?1");
     let mut statement = connection.prepare_cached(&sql)?;

@@ -150,7 +150,7 @@ impl Journal {
         let folder = self.folder.clone();
         blocking(move || {
             let mut ids = ids(&folder).map_err(|error| Error::io(&folder, error))?;
-            ids.retain(|id| id.made_at() >= since);
+            ids.retain(|id| id.made_at().is_some_and(|at| at >= since));
             ids.sort_unstable_by(|a, b| b.cmp(a));
             Ok::<_, Error>(ids)
         })
@@ -187,7 +187,7 @@ fn ids(folder: &Path) -> io::Result<Vec<UndoId>> {
 }
 
 fn forget_before(folder: &Path, oldest: Timestamp) -> io::Result<()> {
-    for id in ids(folder)?.into_iter().filter(|id: &UndoId| id.made_at() < oldest) {
+    for id in ids(folder)?.into_iter().filter(|id: &UndoId| id.made_at().is_some_and(|at| at < oldest)) {
         remove(folder, id)?;
     }
     Ok(())

@@ -1,0 +1,110 @@
+//! Who the machine is and what befell it: incidents, receipts, the agent card and backups as calls.
+
+use std::sync::Arc;
+
+use osmoda_runtime::Context;
+use osmoda_types::api::agentd::backup::{
+    Backup, BackupRestoreIn, BackupRestoreOut, BackupVerifyIn, BackupVerifyOut,
+};
+use osmoda_types::api::agentd::card::{AgentCardGenerateIn, Card};
+use osmoda_types::api::agentd::incident::{
+    Incident, IncidentCloseIn, IncidentCreateIn, IncidentStepIn, IncidentStepOut,
+};
+use osmoda_types::api::agentd::receipt::{ReceiptGetIn, ReceiptGetOut};
+use osmoda_types::ledger::Severity;
+use osmoda_types::{Code, Empty, Problem, Text};
+
+use super::Agentd;
+use crate::incidents::{self, New};
+
+pub(super) async fn incident_create(
+    agentd: Arc<Agentd>,
+    context: Context,
+    input: IncidentCreateIn,
+) -> Result<Incident, Problem> {
+    let new = New {
+        events: incidents::links(&input.events, agentd.ledger.size())?,
+        title: input.title.into_inner(),
+        description: input.description.map(Text::into_inner).unwrap_or_default(),
+        severity: input.severity.unwrap_or(Severity::Warning),
+    };
+    let (incident, fact) = agentd.incidents.open(&context.principal.actor, new).await?;
+    context.fact(incidents::OPENED, &fact);
+    Ok(incident)
+}
+
+pub(super) async fn incident_step(
+    agentd: Arc<Agentd>,
+    context: Context,
+    input: IncidentStepIn,
+) -> Result<IncidentStepOut, Problem> {
+    let events = incidents::links(&input.events, agentd.ledger.size())?;
+    let by = &context.principal.actor;
+    let text = input.text.into_inner();
+    let (step, fact) = agentd.incidents.extend(by, input.id, input.kind, text, events).await?;
+    context.fact(incidents::EXTENDED, &fact);
+    Ok(IncidentStepOut { id: input.id, step })
+}
+
+pub(super) async fn incident_close(
+    agentd: Arc<Agentd>,
+    context: Context,
+    input: IncidentCloseIn,
+) -> Result<Incident, Problem> {
+    let cause = input.cause.into_inner();
+    let (incident, fact) = agentd.incidents.conclude(&context.principal.actor, input.id, cause).await?;
+    context.fact(incidents::CLOSED, &fact);
+    Ok(incident)
+}
+
+pub(super) async fn receipt_get(
+    agentd: Arc<Agentd>,
+    _: Context,
+    input: ReceiptGetIn,
+) -> Result<ReceiptGetOut, Problem> {
+    let receipt = agentd.ledger.receipt(input.id).await?;
+    receipt.ok_or_else(|| Problem::new(Code::ReceiptNotFound))
+}
+
+pub(super) async fn card_generate(
+    agentd: Arc<Agentd>,
+    context: Context,
+    input: AgentCardGenerateIn,
+) -> Result<Card, Problem> {
+    let (card, fact) = agentd.cards.generate((agentd.machine_id)(), input).await?;
+    context.fact("agentd.card.generated", &fact);
+    Ok(card)
+}
+
+pub(super) async fn backup_create(
+    agentd: Arc<Agentd>,
+    context: Context,
+    _: Empty,
+) -> Result<Backup, Problem> {
+    let (backup, fact) = agentd.backups.create((agentd.machine_id)()).await?;
+    context.fact("agentd.backup.created", &fact);
+    Ok(backup)
+}
+
+pub(super) async fn backup_verify(
+    agentd: Arc<Agentd>,
+    _: Context,
+    input: BackupVerifyIn,
+) -> Result<BackupVerifyOut, Problem> {
+    Ok(agentd.backups.verify(&agentd.ledger, (agentd.machine_id)(), input.id).await?)
+}
+
+pub(super) async fn backup_restore(
+    agentd: Arc<Agentd>,
+    context: Context,
+    input: BackupRestoreIn,
+) -> Result<BackupRestoreOut, Problem> {
+    let asked = (context.principal.actor.clone(), context.request_id);
+    let (ledger, here) = (&agentd.ledger, (agentd.machine_id)());
+    let restored = agentd
+        .backups
+        .restore(ledger, &agentd.incidents, here, input.id, input.accept_unrecorded, asked)
+        .await?;
+    let (files, incidents, ledger) = (restored.files, restored.incidents, restored.ledger);
+    Ok(BackupRestoreOut { id: input.id, files, incidents, ledger })
+}
