@@ -26,3 +26,9 @@ CREATE TABLE steps (
     by TEXT NOT NULL,
     PRIMARY KEY (incident, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE facts (
+    id INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    payload TEXT NOT NULL
+) STRICT;
