@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agentd_root::Hands;
+use agentd_root::{Act, Hands};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,6 +13,10 @@ use osmoda_types::api::agentd::ledger::{
     LedgerCheckpoint, LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify, NotifySend, NotifySendIn,
     NotifySendOut,
 };
+use osmoda_types::api::agentd::service::{
+    JournalLogs, ServiceActIn, ServiceActOut, ServiceGet, ServiceReload, ServiceRestart, ServiceStart,
+    ServiceStatus, ServiceStop,
+};
 use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
 use osmoda_types::ledger::{Alert, NewEvent, Severity};
 use osmoda_types::{Daemon, Empty, Problem, Text};
@@ -20,12 +24,14 @@ use osmoda_types::{Daemon, Empty, Problem, Text};
 use crate::identity::machine_id;
 use crate::ledger::{self, Engine};
 use crate::system::Machine;
+use crate::units::Units;
 
 /// agentd's state.
 struct Agentd {
     machine: Machine,
     ledger: Arc<Engine>,
     hands: Hands,
+    units: Units,
 }
 
 /// Opens agentd's state and says who answers which call.
@@ -39,15 +45,24 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
     };
     let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
-    let state = Arc::new(Agentd {
-        machine: Machine::start().await,
-        ledger: ledger.clone(),
-        hands: Hands::Here(Arc::default()),
-    });
+    let hands = Hands::Here(Arc::default());
+    let units = Units::new(hands.clone());
+    let state = Arc::new(Agentd { machine: Machine::start().await, ledger: ledger.clone(), hands, units });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
         .on::<SystemDiscover, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.machine.discover().await?) })
+        .on::<ServiceStatus, _, _>(|agentd, _, input| async move { agentd.units.status(input).await })
+        .on::<ServiceGet, _, _>(
+            |agentd, _, input| async move { agentd.units.get(&input.unit, input.lines).await },
+        )
+        .on::<ServiceStart, _, _>(|agentd, context, input| act(agentd, context, input, Act::Start))
+        .on::<ServiceStop, _, _>(|agentd, context, input| act(agentd, context, input, Act::Stop))
+        .on::<ServiceRestart, _, _>(|agentd, context, input| act(agentd, context, input, Act::Restart))
+        .on::<ServiceReload, _, _>(|agentd, context, input| act(agentd, context, input, Act::Reload))
+        .on::<JournalLogs, _, _>(|agentd, context, input| async move {
+            Ok(agentd.units.journal.logs(input, context.now()).await?)
+        })
         .stream::<EventsLog, _, _>(events_log)
         .stream::<EventsStream, _, _>(|agentd, context, input| async move {
             Ok(agentd.ledger.stream(input, &context.headers, context.shutdown).await?)
@@ -77,6 +92,15 @@ async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<Syste
     let daemon = context.health(vec![agentd.ledger.check()]);
     let machine = agentd.machine.health(daemon.uptime_secs)?;
     Ok(SystemHealthOut { daemon, machine })
+}
+
+async fn act(
+    agentd: Arc<Agentd>,
+    context: Context,
+    ServiceActIn { unit }: ServiceActIn,
+    act: Act,
+) -> Result<ServiceActOut, Problem> {
+    agentd.units.act(&context, &unit, act).await
 }
 
 /// One object, or a line for each event where the caller asks for lines.

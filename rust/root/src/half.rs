@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use osmoda_types::Problem;
 
+use crate::service;
 use crate::verb::{Answer, Verb};
 
 /// Does what verbs say, with the rights of its process.
@@ -17,6 +18,8 @@ impl Half {
     /// Why it was refused or failed, as the caller's caller may read it.
     pub async fn perform(&self, verb: Verb, given: Vec<OwnedFd>) -> Result<(Answer, Vec<OwnedFd>), Problem> {
         drop(given);
-        match verb {}
+        match verb {
+            Verb::Service { unit, act } => Ok((Answer::Job(service::act(&unit, act).await?), Vec::new())),
+        }
     }
 }

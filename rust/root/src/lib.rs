@@ -3,8 +3,13 @@
 
 mod half;
 mod hands;
+mod protected;
+mod service;
+pub mod systemd;
 mod verb;
 
 pub use half::Half;
 pub use hands::Hands;
+pub use protected::protected;
+pub use service::{Act, Job};
 pub use verb::{Answer, Verb};

@@ -77,6 +77,14 @@ codes! {
     LimitBusy = "limit.busy", 503, "the daemon serves as many connections as it may", "try again in a moment";
     InternalPanic = "internal.panic", 500, "a defect stopped the call", "report it with the request id; the daemon goes on";
     InternalBug = "internal.bug", 500, "a defect: the daemon broke one of its own rules", "report it with the request id";
+    ServiceNotFound = "service.not_found", 404, "systemd knows no such unit", "GET /service lists the units there are";
+    ServiceProtected = "service.protected", 403, "this unit is protected", "leave it as it is, or ask an operator to act on it at the machine";
+    ServiceRefused = "service.refused", 409, "systemd does not do this with the unit", "read the detail and the unit's state; a masked or broken unit must be mended first";
+    ServiceFailed = "service.failed", 409, "the unit did not do what was asked", "read its last journal lines in the detail; journal_logs has more";
+    ServicePending = "service.pending", 504, "systemd still works at it", "look at the unit with service_status until its state settles";
+    ServiceUnprivileged = "service.unprivileged", 503, "agentd has no right to act on units", "run osModa as root or with its privileged half; reading works without";
+    JournalAbsent = "journal.absent", 503, "this machine has no journal", "look for log files instead, or run it on a machine with systemd-journald";
+    JournalDenied = "journal.denied", 503, "agentd may not read the journal", "add agentd's user to the group systemd-journal and restart agentd";
 }
 
 impl Serialize for Code {
