@@ -38,7 +38,11 @@ impl Journal {
     ///
     /// # Errors
     /// What journalctl cannot make sense of, and a journal that is not there or closed to this user.
-    pub(crate) async fn logs(&self, asked: JournalLogsIn, now: Timestamp) -> Result<JournalLogsOut, JournalError> {
+    pub(crate) async fn logs(
+        &self,
+        asked: JournalLogsIn,
+        now: Timestamp,
+    ) -> Result<JournalLogsOut, JournalError> {
         let since = asked.since.map(|since| since.resolve(now));
         let until = asked.until.map(|until| until.resolve(now));
         if since.zip(until).is_some_and(|(since, until)| since > until) {
@@ -72,7 +76,11 @@ impl Journal {
     ///
     /// # Errors
     /// A journal that is not there or closed to this user.
-    pub(crate) async fn last_run(&self, unit: &Properties, limit: usize) -> Result<Vec<JournalLine>, JournalError> {
+    pub(crate) async fn last_run(
+        &self,
+        unit: &Properties,
+        limit: usize,
+    ) -> Result<Vec<JournalLine>, JournalError> {
         let run = unit.hex("InvocationID");
         if run.is_empty() {
             return Ok(Vec::new());

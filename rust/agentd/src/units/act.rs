@@ -24,7 +24,12 @@ impl Units {
     ///
     /// # Errors
     /// Protected and unknown units, what systemd refuses, and a unit that did not do what was asked.
-    pub(crate) async fn act(&self, context: &Context, unit: &UnitName, act: Act) -> Result<ServiceActOut, Problem> {
+    pub(crate) async fn act(
+        &self,
+        context: &Context,
+        unit: &UnitName,
+        act: Act,
+    ) -> Result<ServiceActOut, Problem> {
         if let Some(why) = protected(unit) {
             return Err(Problem::new(Code::ServiceProtected).detail(format!("{unit}: {why}")));
         }

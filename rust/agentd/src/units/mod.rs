@@ -57,7 +57,11 @@ impl Units {
     ///
     /// # Errors
     /// An unknown unit, and a machine without systemd. A journal that cannot be read is said in the answer.
-    pub(crate) async fn get(&self, unit: &UnitName, lines: Option<Within<0, 100>>) -> Result<ServiceState, Problem> {
+    pub(crate) async fn get(
+        &self,
+        unit: &UnitName,
+        lines: Option<Within<0, 100>>,
+    ) -> Result<ServiceState, Problem> {
         let systemd = Systemd::connect().await?;
         let found = systemd.unit(unit).await?;
         let service =
