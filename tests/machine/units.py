@@ -55,7 +55,7 @@ def checks(machine):
         failed("crash", "exit-code", "exited with status 3", "the unit is failed", "cannot open the pod bay doors", "Failed with result")
         failed("segv", "killed by SIGSEGV")
         failed("missing", "status 203", "cannot be executed")
-        failed("needy", "dependency")
+        failed("needy", "dependency", "Dependency failed for needy.service")
         last = get("crash", "?lines=50").json
         assert (last["active"], last["result"], last["last_exit"]) == ("failed", "exit-code", "exited with status 3"), last
         assert any("pod bay doors" in line["message"] for line in last["journal"]), last

@@ -30,7 +30,6 @@ use crate::units::Units;
 struct Agentd {
     machine: Machine,
     ledger: Arc<Engine>,
-    hands: Hands,
     units: Units,
 }
 
@@ -46,8 +45,8 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
     let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
     let hands = Hands::Here(Arc::default());
-    let units = Units::new(hands.clone());
-    let state = Arc::new(Agentd { machine: Machine::start().await, ledger: ledger.clone(), hands, units });
+    let units = Units::new(hands);
+    let state = Arc::new(Agentd { machine: Machine::start().await, ledger: ledger.clone(), units });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })

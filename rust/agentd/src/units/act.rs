@@ -11,6 +11,7 @@ use osmoda_types::ledger::ServiceActed;
 use osmoda_types::{Code, Problem, UnitName};
 
 use super::{Units, state, words};
+use crate::journal::JournalError;
 
 /// Journal lines that go with a failure, and how much of each.
 const LINES: usize = 20;
@@ -87,7 +88,7 @@ impl Units {
             let _ = write!(text, "; its main process {exit}");
         }
         let problem = Problem::new(Code::ServiceFailed);
-        match self.told(found).await {
+        match self.told(unit, job, found).await {
             Ok(lines) => {
                 problem.detail(lines.iter().fold(text, |text, line| format!("{text}\n{}", shown(line))))
             }
@@ -96,7 +97,16 @@ impl Units {
     }
 
     /// The last lines of the run that failed. journald writes a moment after the fact: systemd's own word comes last.
-    async fn told(&self, found: &Properties) -> Result<Vec<JournalLine>, crate::journal::JournalError> {
+    async fn told(
+        &self,
+        unit: &UnitName,
+        job: &str,
+        found: &Properties,
+    ) -> Result<Vec<JournalLine>, JournalError> {
+        // It did not run: what systemd says of it belongs to no run.
+        if job == "dependency" {
+            return self.journal.last(unit, LINES).await;
+        }
         let mut lines = self.journal.last_run(found, LINES).await?;
         for _ in 0..LOOKS {
             if lines.iter().any(|line| line.pid == Some(1) && line.message.contains("Failed with result")) {
