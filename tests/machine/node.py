@@ -39,7 +39,8 @@ def tree():
     if os.geteuid() != 0:
         raise Skip("needs root to boot a container")
     missing = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
-    if missing and (not shutil.which("apt-get") or run("apt-get", "install", "-y", "--no-install-recommends", *missing).returncode):
+    install = f"apt-get -qq update && apt-get -qq install -y --no-install-recommends {' '.join(missing)}"
+    if missing and run("sh", "-c", install, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}).returncode:
         raise Skip(f"cannot install {' '.join(missing)}")
     CACHE.mkdir(parents=True, exist_ok=True)
     made = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:12]}"

@@ -59,6 +59,8 @@ const BEGINNINGS: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    use bolero::check;
+
     use super::*;
 
     fn why(name: &str) -> Option<&'static str> {
@@ -109,5 +111,23 @@ mod tests {
         ] {
             assert_eq!(why(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn any_text_is_one_name_or_none_and_can_be_judged() {
+        let parts = [
+            "ssh", "@", ".service", ".target", "-", "--", "/", "\\x2d", "..", "\0", "osmoda-", "é", ".", "a",
+        ];
+        check!().with_iterations(20_000).with_type::<(Vec<u8>, Vec<u8>)>().for_each(|(picks, noise)| {
+            let built: String = picks.iter().map(|pick| parts[usize::from(*pick) % parts.len()]).collect();
+            for text in [built, String::from_utf8_lossy(noise).into_owned()] {
+                let Ok(unit) = text.parse::<UnitName>() else { continue };
+                let name = unit.as_str();
+                assert!(name.len() <= 255 && !name.contains(['/', '\0', '*']) && !name.starts_with("--"));
+                assert_eq!(name.parse::<UnitName>().as_ref(), Ok(&unit));
+                let is_osmoda = name.starts_with("osmoda");
+                assert!(protected(&unit).is_some() || !is_osmoda);
+            }
+        });
     }
 }

@@ -127,14 +127,6 @@ pub struct Listed {
     path: OwnedObjectPath,
 }
 
-impl Listed {
-    /// A row of these: name, description, load, active and sub state.
-    pub fn new(texts: [&str; 5]) -> Self {
-        let [unit, description, load, active, sub] = texts.map(str::to_owned);
-        Self { unit, description, load, active, sub, path: OwnedObjectPath::default() }
-    }
-}
-
 type UnitRow =
     (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 

@@ -8,32 +8,29 @@ const DEFAULT_ROWS: usize = 100;
 
 pub(super) async fn page(asked: &ServiceStatusIn) -> Result<ServiceStatusOut, Problem> {
     let units = Systemd::connect().await?.list().await?;
-    Ok(chosen(units, asked))
+    let row = |Listed { unit, load, active, sub, description, .. }| ServiceRow {
+        unit,
+        load,
+        active,
+        sub,
+        description,
+    };
+    Ok(chosen(units.into_iter().map(row).collect(), asked))
 }
 
-fn chosen(units: Vec<Listed>, asked: &ServiceStatusIn) -> ServiceStatusOut {
+fn chosen(mut rows: Vec<ServiceRow>, asked: &ServiceStatusIn) -> ServiceStatusOut {
     let pattern = with_kind(asked.pattern.as_deref().unwrap_or("*"));
     let after = asked.after.as_deref().unwrap_or_default();
     let limit = asked.limit.map_or(DEFAULT_ROWS, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
-    let in_state = |unit: &Listed| {
+    let in_state = |row: &ServiceRow| {
         asked
             .state
             .as_deref()
-            .is_none_or(|state| [&unit.load, &unit.active, &unit.sub].iter().any(|s| *s == state))
+            .is_none_or(|state| [&row.load, &row.active, &row.sub].iter().any(|word| *word == state))
     };
-    let mut rows: Vec<ServiceRow> = units
-        .into_iter()
-        .filter(|unit| {
-            unit.unit.as_str() > after && in_state(unit) && fits(pattern.as_bytes(), unit.unit.as_bytes())
-        })
-        .map(|Listed { unit, load, active, sub, description, .. }| ServiceRow {
-            unit,
-            load,
-            active,
-            sub,
-            description,
-        })
-        .collect();
+    rows.retain(|row| {
+        row.unit.as_str() > after && in_state(row) && fits(pattern.as_bytes(), row.unit.as_bytes())
+    });
     rows.sort_by(|a, b| a.unit.cmp(&b.unit));
     let next = if rows.len() > limit { rows.get(limit - 1).map(|row| row.unit.clone()) } else { None };
     rows.truncate(limit);
@@ -101,7 +98,13 @@ mod tests {
 
     #[test]
     fn pages_follow_each_other_without_gap_or_repeat() {
-        let unit = |name: &str, active: &str| Listed::new([name, "about", "loaded", active, "dead"]);
+        let unit = |name: &str, active: &str| ServiceRow {
+            unit: name.into(),
+            load: "loaded".into(),
+            active: active.into(),
+            sub: "dead".into(),
+            description: String::new(),
+        };
         let units = || {
             vec![
                 unit("c.service", "failed"),
