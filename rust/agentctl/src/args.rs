@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use osmoda_tlog::note::VerifierKey;
 use osmoda_types::api::agentd::receipt::ReceiptId;
-use osmoda_types::{BackupId, IncidentId, Since, Toolset, UndoId};
+use osmoda_types::api::agentd::service::Priority;
+use osmoda_types::{BackupId, IncidentId, Since, Toolset, UndoId, UnitName};
 
 /// Look at this machine and at what was done to it.
 ///
@@ -35,6 +36,10 @@ pub(crate) enum Verb {
     Health,
     /// Who did what, newest first; with --follow, as it happens.
     Events(Events),
+    /// The services of this machine; with a unit, all about it and its last journal lines.
+    Service(Service),
+    /// Read the journal, newest first.
+    Journal(Journal),
     /// Verify the ledger here, without trust in the daemon that keeps it.
     ///
     /// Reads the export of the ledger and checks every hash, id, time, checkpoint and signature in this process. Exits
@@ -113,6 +118,65 @@ pub(crate) struct Undo {
     /// Only show what would happen.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Service {
+    #[command(subcommand)]
+    pub(crate) act: Option<ServiceAct>,
+    /// The unit; nginx means nginx.service.
+    #[arg(value_name = "UNIT", conflicts_with_all = ["state", "pattern"])]
+    pub(crate) unit: Option<UnitName>,
+    /// Only units in this state, such as failed or running.
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// Only units whose name fits, with * and ?; services unless it ends in another kind, such as '*.timer'.
+    #[arg(long)]
+    pub(crate) pattern: Option<String>,
+    /// How many journal lines with a unit [default: 10].
+    #[arg(long, short = 'n', value_name = "N", requires = "unit")]
+    pub(crate) lines: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceAct {
+    /// Start it and wait until it runs; a failure is explained.
+    Start(OneUnit),
+    /// Stop it and wait until it is down.
+    Stop(OneUnit),
+    /// Restart it, or start it if it is down, and wait until it runs.
+    Restart(OneUnit),
+    /// Tell it to read its configuration again.
+    Reload(OneUnit),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OneUnit {
+    /// The unit; nginx means nginx.service.
+    pub(crate) unit: UnitName,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Journal {
+    /// Only lines of this unit and what systemd says of it.
+    #[arg(long, short = 'u')]
+    pub(crate) unit: Option<UnitName>,
+    /// Only lines as bad as this or worse: emerg, alert, crit, err, warning, notice, info, debug.
+    #[arg(long, short = 'p', value_parser = priority)]
+    pub(crate) priority: Option<Priority>,
+    /// Not before: RFC 3339, or an age such as 30m, 24h, 7d.
+    #[arg(long)]
+    pub(crate) since: Option<Since>,
+    /// Not after: RFC 3339, or an age.
+    #[arg(long)]
+    pub(crate) until: Option<Since>,
+    /// Only lines whose message fits this regular expression.
+    #[arg(long = "match", short = 'g', value_name = "PATTERN")]
+    pub(crate) matching: Option<String>,
+    /// How many lines at the most [default: 100].
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -283,6 +347,11 @@ fn toolset(text: &str) -> Result<Toolset, String> {
     Toolset::ALL.iter().copied().find(|set| set.name() == text).ok_or_else(|| format!("one of {}", names()))
 }
 
+fn priority(text: &str) -> Result<Priority, String> {
+    let named = Priority::ALL.iter().copied().find(|priority| priority.name() == text);
+    named.ok_or_else(|| "one of emerg, alert, crit, err, warning, notice, info, debug".into())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -292,6 +361,27 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_service_is_looked_at_or_acted_on() {
+        let read = |words: &[&str]| Cli::try_parse_from([&["agentctl", "service"], words].concat());
+        let Ok(Cli { verb: Verb::Service(service), .. }) = read(&["nginx", "-n", "3"]) else {
+            panic!("a unit")
+        };
+        assert_eq!((service.unit.unwrap().as_str(), service.lines), ("nginx.service", Some(3)));
+        assert!(
+            read(&[]).is_ok() && read(&["restart", "nginx"]).is_ok() && read(&["--state", "failed"]).is_ok()
+        );
+        for bad in [
+            &["nginx", "--state", "failed"][..],
+            &["-n", "3"],
+            &["stop"],
+            &["stop", "a/b"],
+            &["-x", "stop", "a"],
+        ] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn query(args: &Events) -> anyhow::Result<EventsLogIn> {
     })
 }
 
-/// A filter within its bounds.
+/// An argument as a bounded text.
 pub(crate) fn text<const MAX: usize>(text: String, of: &str) -> Result<Text<MAX>, Misuse> {
     Text::new(text).map_err(|error: TooLong| Misuse(format!("{of} is {error}")))
 }

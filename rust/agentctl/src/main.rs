@@ -10,12 +10,14 @@ mod exit;
 mod follow;
 mod health;
 mod incidents;
+mod journal;
 mod ledger;
 mod manual;
 mod receipts;
 #[cfg(test)]
 mod reference;
 mod screen;
+mod service;
 mod status;
 mod tools;
 mod undo;
@@ -51,6 +53,8 @@ async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
         Verb::Status => status::status(&client, screen).await,
         Verb::Health => health::health(&client, screen).await,
         Verb::Events(args) => events::events(&client, &args, screen).await,
+        Verb::Service(args) => service::service(&client, &args, screen).await,
+        Verb::Journal(args) => journal::journal(&client, &args, screen).await,
         Verb::VerifyLedger(args) => Ok(verify::verify(&client, &args, screen).await),
         Verb::Ledger(args::Ledger::Export(args)) => ledger::export(&client, &args).await,
         Verb::Checkpoint(args) => ledger::checkpoint(&client, &args, screen).await,

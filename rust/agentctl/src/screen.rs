@@ -86,6 +86,11 @@ impl Screen {
     }
 }
 
+/// Several lines from a daemon, safe for a terminal.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
 /// Text from a daemon, safe for a terminal: what is no printable character is shown by its number.
 pub(crate) fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

@@ -7,7 +7,7 @@ use osmoda_types::{Actor, Daemon, catalogue};
 use serde_json::{Map, Value, json};
 
 use crate::exit::{self, Exit, Outcome};
-use crate::screen::{Screen, plain};
+use crate::screen::{Screen, plain, plain_lines};
 use crate::{units, who};
 
 /// One daemon and what became of asking it.
@@ -129,10 +129,6 @@ pub(crate) fn complaint(daemon: Daemon, check: &Check) -> String {
         text = format!("{text}\n  {}", plain(remedy));
     }
     text
-}
-
-fn plain_lines(text: &str) -> String {
-    text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
 fn described(you: &Actor) -> String {

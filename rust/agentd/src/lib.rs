@@ -6,11 +6,13 @@ mod config;
 mod files;
 mod identity;
 pub mod incidents;
+mod journal;
 pub mod ledger;
 mod service;
 mod shell;
 pub mod system;
 mod undo;
+mod units;
 
 pub use config::Config;
 pub use service::bind;

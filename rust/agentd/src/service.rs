@@ -5,7 +5,7 @@ mod record;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agentd_root::Hands;
+use agentd_root::{Act, Hands};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -23,6 +23,10 @@ use osmoda_types::api::agentd::ledger::{
     NotifySendOut,
 };
 use osmoda_types::api::agentd::receipt::{ReceiptGet, ReceiptList};
+use osmoda_types::api::agentd::service::{
+    JournalLogs, ServiceActIn, ServiceActOut, ServiceGet, ServiceReload, ServiceRestart, ServiceStart,
+    ServiceStatus, ServiceStop,
+};
 use osmoda_types::api::agentd::shell::ShellExec;
 use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
 use osmoda_types::api::agentd::undo::Undo;
@@ -39,6 +43,7 @@ use crate::ledger::{self, Engine};
 use crate::shell;
 use crate::system::Machine;
 use crate::undo::{self, Journal};
+use crate::units::Units;
 
 /// agentd's state.
 pub(crate) struct Agentd {
@@ -52,6 +57,7 @@ pub(crate) struct Agentd {
     backups: Backups,
     /// Of the machine; none where it cannot be read or made.
     machine_id: Box<dyn Fn() -> Option<MachineId> + Send + Sync>,
+    pub(crate) units: Units,
 }
 
 /// Opens agentd's state and says who answers which call.
@@ -81,6 +87,7 @@ pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
     let state = Arc::new(Agentd {
         machine: Machine::start().await,
         ledger: ledger.clone(),
+        units: Units::new(hands.clone()),
         hands,
         files,
         journal,
@@ -93,6 +100,17 @@ pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
         .on::<SystemHealth, _, _>(health)
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
         .on::<SystemDiscover, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.machine.discover().await?) })
+        .on::<ServiceStatus, _, _>(|agentd, _, input| async move { agentd.units.status(input).await })
+        .on::<ServiceGet, _, _>(
+            |agentd, _, input| async move { agentd.units.get(&input.unit, input.lines).await },
+        )
+        .on::<ServiceStart, _, _>(|agentd, context, input| act(agentd, context, input, Act::Start))
+        .on::<ServiceStop, _, _>(|agentd, context, input| act(agentd, context, input, Act::Stop))
+        .on::<ServiceRestart, _, _>(|agentd, context, input| act(agentd, context, input, Act::Restart))
+        .on::<ServiceReload, _, _>(|agentd, context, input| act(agentd, context, input, Act::Reload))
+        .on::<JournalLogs, _, _>(|agentd, context, input| async move {
+            Ok(agentd.units.journal.logs(input, context.now()).await?)
+        })
         .stream::<EventsLog, _, _>(events_log)
         .stream::<EventsStream, _, _>(|agentd, context, input| async move {
             Ok(agentd.ledger.stream(input, &context.headers, context.shutdown).await?)
@@ -166,6 +184,15 @@ async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<Syste
         context.health(vec![agentd.ledger.check(), agentd.incidents.check(), agentd.backups.check()]);
     let machine = agentd.machine.health(daemon.uptime_secs)?;
     Ok(SystemHealthOut { daemon, machine })
+}
+
+async fn act(
+    agentd: Arc<Agentd>,
+    context: Context,
+    ServiceActIn { unit }: ServiceActIn,
+    act: Act,
+) -> Result<ServiceActOut, Problem> {
+    agentd.units.act(&context, &unit, act).await
 }
 
 /// One object, or a line for each event where the caller asks for lines.

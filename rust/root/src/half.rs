@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use osmoda_types::{Code, Problem};
 
 use crate::file::{self, Places};
+use crate::service;
 use crate::spawn;
 use crate::verb::{Answer, Verb};
 
@@ -37,6 +38,7 @@ impl Half {
                 let ended = spawn::run(what, given, self.shell_user.clone()).await?;
                 Ok((Answer::Ended(ended), Vec::new()))
             }
+            Verb::Service { unit, act } => Ok((Answer::Job(service::act(&unit, act).await?), Vec::new())),
         }
     }
 }

@@ -4,13 +4,18 @@
 pub mod file;
 mod half;
 mod hands;
+mod protected;
 pub mod serve;
+mod service;
 pub mod spawn;
+pub mod systemd;
 mod verb;
 mod wire;
 
 pub use half::Half;
 pub use hands::Hands;
+pub use protected::protected;
+pub use service::{Act, Job};
 pub use verb::{Answer, Verb};
 
 /// A file in memory that holds the bytes, to be read from its beginning: what travels beside a verb.

@@ -1,8 +1,10 @@
 //! Everything the privileged half can be asked.
 
+use osmoda_types::UnitName;
 use serde::{Deserialize, Serialize};
 
 use crate::file::{FileAnswer, FileVerb};
+use crate::service::{Act, Job};
 use crate::spawn::{Ended, Spawn};
 
 /// One request. There is no other.
@@ -13,6 +15,13 @@ pub enum Verb {
     File(FileVerb),
     /// Run a program to its end.
     Spawn(Spawn),
+    /// Starts, stops, restarts or reloads a unit and waits for the end of the job.
+    Service {
+        /// The unit, by any of its names.
+        unit: UnitName,
+        /// What to do with it.
+        act: Act,
+    },
 }
 
 /// What came of it.
@@ -23,4 +32,6 @@ pub enum Answer {
     File(FileAnswer),
     /// How a program ended.
     Ended(Ended),
+    /// A job of systemd ended.
+    Job(Job),
 }

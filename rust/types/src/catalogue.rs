@@ -352,6 +352,7 @@ pub fn tool(name: &str) -> Option<&'static Call> {
 
 const CATALOGUE: &[&[Call]] = &[
     api::agentd::system::CALLS,
+    api::agentd::service::CALLS,
     api::agentd::file::CALLS,
     api::agentd::shell::CALLS,
     api::agentd::undo::CALLS,

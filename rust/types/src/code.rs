@@ -103,6 +103,14 @@ codes! {
     ShellAbsent = "shell.absent", 503, "programs cannot be run apart from the rest of the machine here", "install util-linux, and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1) or run agentd as root";
     ShellFailed = "shell.failed", 422, "the program could not be started", "see the detail; check the folder and the shell";
     UndoNotFound = "undo.not_found", 404, "there is nothing to undo there", "event_log shows what was done; only outcomes with an undo id can be taken back";
+    ServiceNotFound = "service.not_found", 404, "systemd knows no such unit", "GET /service lists the units there are";
+    ServiceProtected = "service.protected", 403, "this unit is protected", "leave it as it is, or ask an operator to act on it at the machine";
+    ServiceRefused = "service.refused", 409, "systemd does not do this with the unit", "read the detail and the unit's state; a masked or broken unit must be mended first";
+    ServiceFailed = "service.failed", 409, "the unit did not do what was asked", "read its last journal lines in the detail; journal_logs has more";
+    ServicePending = "service.pending", 504, "systemd still works at it", "look at the unit with service_status until its state settles";
+    ServiceUnprivileged = "service.unprivileged", 503, "agentd has no right to act on units", "run osModa as root or with its privileged half; reading works without";
+    JournalAbsent = "journal.absent", 503, "this machine has no journal", "look for log files instead, or run it on a machine with systemd-journald";
+    JournalDenied = "journal.denied", 503, "agentd may not read the journal", "add agentd's user to the group systemd-journal and restart agentd";
 }
 
 impl Serialize for Code {

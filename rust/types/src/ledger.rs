@@ -443,6 +443,21 @@ pub enum Severity {
     Critical,
 }
 
+/// `agentd.service.started`, `.stopped`, `.restarted`, `.reloaded`: systemd was given the job and ended it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceActed {
+    /// Version of this payload.
+    pub v: u32,
+    /// The unit, by its own name.
+    pub unit: String,
+    /// How the job ended: `done`, `failed`, `timeout`, `dependency`, `canceled`, `skipped` …; `pending` if it had not.
+    pub job: String,
+    /// The unit's state before: `active`, `inactive`, `failed` …
+    pub before: String,
+    /// The unit's state after; none where it could not be read.
+    pub after: Option<String>,
+}
+
 /// One kind of event that is not a call of the catalogue.
 pub struct Fact {
     /// Its type; `<…>` stands for a part that varies.
@@ -532,5 +547,25 @@ pub const FACTS: &[Fact] = &[
         kind: "agentd.backup.restored",
         summary: "a backup was merged into the state",
         payload: || schema_for!(BackupRestored),
+    },
+    Fact {
+        kind: "agentd.service.started",
+        summary: "a unit was started, or the job failed; `job` says which",
+        payload: || schema_for!(ServiceActed),
+    },
+    Fact {
+        kind: "agentd.service.stopped",
+        summary: "a unit was stopped, or the job failed; `job` says which",
+        payload: || schema_for!(ServiceActed),
+    },
+    Fact {
+        kind: "agentd.service.restarted",
+        summary: "a unit was restarted, or the job failed; `job` says which",
+        payload: || schema_for!(ServiceActed),
+    },
+    Fact {
+        kind: "agentd.service.reloaded",
+        summary: "a unit was told to reload, or the job failed; `job` says which",
+        payload: || schema_for!(ServiceActed),
     },
 ];

@@ -18,6 +18,7 @@ mod openapi;
 mod principal;
 mod problem;
 mod schema;
+mod unit;
 mod value;
 
 pub use catalogue::{Call, Effect, Endpoint, Method, Toolset, Undo};
@@ -30,4 +31,5 @@ pub use mcp::{ToolDefinition, tool_definition, tool_definitions};
 pub use openapi::{coerce, openapi_document};
 pub use principal::{Actor, ActorError, Principal, Ring};
 pub use problem::{FieldError, Problem, chain};
+pub use unit::{NotAUnit, UnitName};
 pub use value::{Empty, Few, Limit, Text, TooLong, Within};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use osmoda_types::{Daemon, catalogue, errors_page, events_page, openapi_document, tools_page};
+use osmoda_types::{Call, Daemon, catalogue, errors_page, events_page, openapi_document, tools_page};
 use serde_json::{Value, json};
 
 #[test]
@@ -19,14 +19,9 @@ fn golden_files_and_pages_are_what_the_code_prints() {
             "call": format!("{} {}", call.method.as_str(), call.path), "tool": call.tool, "effect": call.effect, "event": call.event(),
             "input": (call.input)(), "output": (call.output)(), "example": {"input": input, "output": output},
         });
-        let method = call.method.as_str().to_lowercase();
-        let mut name = format!("rust/types/golden/{}.{method}.json", call.event());
-        if files.contains_key(&name) {
-            // `GET /receipts` and `GET /receipts/{id}` are one name in the ledger.
-            let by = call.path_params().collect::<Vec<_>>().join("_");
-            name = format!("rust/types/golden/{}.by_{by}.{method}.json", call.event());
-        }
-        assert!(files.insert(name, pretty(&shape)).is_none(), "{} has no name of its own", call.path);
+        let name =
+            format!("rust/types/golden/{}.{}.json", name_of(call), call.method.as_str().to_lowercase());
+        assert!(files.insert(name, pretty(&shape)).is_none(), "{} shares its golden file", call.path);
     }
     for daemon in Daemon::ALL.iter().filter(|daemon| daemon.exists()) {
         let document = openapi_document(*daemon, env!("CARGO_PKG_VERSION"), catalogue::calls_of(*daemon));
@@ -58,6 +53,17 @@ fn golden_files_and_pages_are_what_the_code_prints() {
     for entry in fs::read_dir(root.join("rust/types/golden")).unwrap() {
         let name = format!("rust/types/golden/{}", entry.unwrap().file_name().to_string_lossy());
         assert!(files.contains_key(&name), "run scripts/generate: {name} belongs to no call");
+    }
+}
+
+/// The call's ledger name; with the path's last parameter where a list and one of its items share that.
+fn name_of(call: &Call) -> String {
+    let is_list = |other: &Call| {
+        (other.event(), other.method) == (call.event(), call.method) && other.path.len() < call.path.len()
+    };
+    match call.path_params().last() {
+        Some(parameter) if catalogue::calls().any(is_list) => format!("{}.{parameter}", call.event()),
+        _ => call.event(),
     }
 }
 

@@ -37,13 +37,44 @@ fn every_tool_is_listed_and_those_that_only_look_can_be_called() {
             continue;
         }
         let (arguments, _) = (call.example)();
-        let answer = ground.run(&["tools", "call", &tool.name, &arguments.to_string()]).expect(0).json();
-        assert!(answer.is_object(), "{}", tool.name);
+        let done = ground.run(&["tools", "call", &tool.name, &arguments.to_string()]);
+        // What this machine does not have is an answer too.
+        if !done.err.contains(".absent") {
+            assert!(done.expect(0).json().is_object(), "{}", tool.name);
+        }
     }
     let few = ground.run(&["--json", "tools", "list", "--toolset", "system"]).expect(0).json();
     let names = |tools: &[Value]| tools.iter().map(|tool| tool["name"].clone()).collect::<Vec<_>>();
     let system = calls().filter(|call| call.toolset == Toolset::System).filter_map(|call| call.tool);
     assert_eq!(names(few.as_array().unwrap()), system.collect::<Vec<_>>());
+}
+
+#[test]
+fn services_and_journal_are_shown_or_their_absence_is_explained() {
+    let Some(ground) = Ground::with_agentd() else { return };
+    let systemd = std::path::Path::new("/run/systemd/system").is_dir();
+    let (list, unit) = (ground.run(&["service"]), ground.run(&["service", "no-such-unit-here"]));
+    if systemd {
+        assert!(list.expect(0).out.contains("UNIT"));
+        assert!(unit.expect(1).err.contains("service.not_found"));
+    } else {
+        for done in [list, unit] {
+            assert!(done.expect(1).err.contains("systemd.absent"));
+        }
+    }
+    let refused = ground.run(&["service", "stop", "systemd-journald"]).expect(77);
+    assert!(refused.err.contains("service.protected"), "{refused:?}");
+    ground.run(&["service", "stop", "a/b"]).expect(64);
+    ground.run(&["journal", "--priority", "loud"]).expect(64);
+    let journal = ground.run(&["--json", "journal", "-n", "3"]);
+    if journal.code == 0 {
+        assert!(journal.out.lines().count() <= 3);
+    } else {
+        assert!(
+            journal.err.contains("journal.absent") || journal.err.contains("journal.denied"),
+            "{journal:?}"
+        );
+    }
 }
 
 #[test]

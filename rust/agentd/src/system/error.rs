@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use agentd_root::systemd::SystemdError;
 use osmoda_types::{Code, Problem};
 
 /// A failed look at the machine.
@@ -27,15 +28,9 @@ pub enum HostError {
     /// The sampler cannot read /proc; it logged why.
     #[error("the machine cannot be sampled")]
     Blind,
-    /// systemctl failed or took too long.
-    #[error("systemctl did not answer")]
-    Systemctl {
-        /// Why.
-        source: std::io::Error,
-    },
-    /// systemd does not run this machine.
-    #[error("systemd does not run this machine")]
-    NoSystemd,
+    /// systemd is not there or did not answer.
+    #[error("systemd cannot be asked")]
+    Systemd(#[from] SystemdError),
     /// There are no generations.
     #[error("there is no system profile")]
     NoGenerations,
@@ -56,8 +51,7 @@ impl From<HostError> for Problem {
             HostError::Read { .. } | HostError::Proc(_) | HostError::Shape { .. } | HostError::Blind => {
                 Self::new(Code::HostUnreadable)
             }
-            HostError::Systemctl { .. } => Self::new(Code::HostUnreadable).detail("systemctl did not answer"),
-            HostError::NoSystemd => Self::new(Code::SystemdAbsent),
+            HostError::Systemd(error) => error.into(),
             HostError::NoGenerations => Self::new(Code::NixAbsent),
             HostError::Argument { pointer } => {
                 Self::new(Code::RequestField).at(pointer, "does not belong to this query")

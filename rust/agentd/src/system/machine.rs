@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use agentd_root::systemd::SystemdError;
 use osmoda_types::api::agentd::system::{
     Hostname, MachineHealth, Query, QueryResult, Sort, SystemDiscoverOut, SystemQueryIn, SystemQueryOut,
     Uptime,
@@ -62,7 +63,7 @@ impl Machine {
     pub async fn discover(&self) -> Result<SystemDiscoverOut, HostError> {
         let units = async {
             match units::services().await {
-                Err(HostError::NoSystemd) => Ok(None),
+                Err(HostError::Systemd(SystemdError::Absent)) => Ok(None),
                 answered => answered.map(Some),
             }
         };
@@ -156,7 +157,8 @@ fn hostname() -> Result<Hostname, HostError> {
 
 /// The caller learns that the machine cannot be read, the log learns why.
 fn log(error: &HostError) {
-    if !matches!(error, HostError::NoSystemd | HostError::NoGenerations | HostError::Argument { .. }) {
+    // systemd's trouble is logged where it is answered.
+    if !matches!(error, HostError::Systemd(_) | HostError::NoGenerations | HostError::Argument { .. }) {
         tracing::error!(error = error as &dyn std::error::Error, "the machine cannot be read");
     }
 }

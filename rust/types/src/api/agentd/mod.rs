@@ -6,6 +6,7 @@ pub mod file;
 pub mod incident;
 pub mod ledger;
 pub mod receipt;
+pub mod service;
 pub mod shell;
 pub mod system;
 pub mod undo;
