@@ -41,6 +41,7 @@ def problem(reply, statuses):
     found = reply.json
     missing = {"type", "title", "status", "code", "instance", "next_step"} - found.keys()
     assert not missing, f"{found} lacks {missing}"
+    assert reply.status != 503 or found["code"].endswith(".absent"), f"{found} although the machine has it"
     assert found["status"] == reply.status and found["type"] == f"https://osmoda.invalid/errors#{found['code']}", found
     assert re.fullmatch(r"[a-z_]+\.[a-z_]+", found["code"]) and found["instance"] == reply.headers["x-request-id"], (found, reply.headers.items())
 
@@ -86,7 +87,7 @@ class Endpoint:
             yield "a body", self.send(body=b"{}"), {400}
         if "{" in self.path:
             for value in IDS:
-                yield f"id {value[:24]}", self.send(target=re.sub(r"\{[^}]*\}", value, self.path)), {400, 404, 422}
+                yield f"id {value[:24]}", self.send(target=re.sub(r"\{[^}]*\}", value, self.path)), {400, 404, 422, 503}
         for name, (headers, statuses) in HEADERS.items():
             headers = {key: value.encode("latin-1") for key, value in headers.items()}
             if "X-Osmoda-Actor" in headers or not self.headers:

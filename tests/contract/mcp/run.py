@@ -12,10 +12,18 @@ BINS = pathlib.Path(sys.argv[1]).resolve()
 GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "rust/types/golden"
 
 
+# Tools with an effect whose examples may be done to the machine that runs the tests; the others' examples name real services.
+HARMLESS = {"notify_send"}
+
+
 def examples():
-    """Every tool's example arguments, as the catalogue gives them; the search is the bridge's own."""
+    """Every tool's example arguments, as the catalogue gives them, and the tools whose example may be called; the search is the bridge's own."""
     shapes = [json.loads(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))]
-    return {shape["tool"]: shape["example"]["input"] for shape in shapes if shape["tool"]} | {"tool_search": {"query": "disk"}}
+    shapes = {shape["tool"]: shape for shape in shapes if shape["tool"]}
+    called = {tool for tool, shape in shapes.items() if shape["effect"] == "observe" or tool in HARMLESS}
+    inputs = {tool: shape["example"]["input"] for tool, shape in shapes.items()} | {"tool_search": {"query": "disk"}}
+    inputs["event_watch"]["wait_secs"] = 1
+    return inputs, called | {"tool_search"}
 
 
 def main():
@@ -24,10 +32,10 @@ def main():
     bridge = BINS / "osmoda-bridge"
     with playground() as (root, make):
         agentd = make(BINS / "agentd", root, prefix=THROWAWAY).start()
-        sdk.checks(suite, bridge, agentd, examples())
+        sdk.checks(suite, bridge, agentd, *examples())
         lines.checks(suite, bridge, agentd)
         web.checks(suite, bridge, agentd, root)
-        inspector.checks(suite, bridge, agentd, examples())
+        inspector.checks(suite, bridge, agentd, *examples())
         with suite.check("agentd is well after all of it"):
             assert agentd.health()["status"] == "ok" and "panic" not in agentd.log()
     suite.end()

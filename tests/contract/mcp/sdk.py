@@ -98,7 +98,7 @@ async def cancellation(client, agentd):
     assert (await client.call_tool("system_query", {"query": "uptime"})).structured_content["result"]
 
 
-def checks(suite, bridge, agentd, examples):
+def checks(suite, bridge, agentd, examples, called):
     def connect(*more):
         return Client(over_stdio(bridge, agentd, *more), read_timeout_seconds=60)
 
@@ -106,13 +106,13 @@ def checks(suite, bridge, agentd, examples):
         async with connect() as client:
             tools = (await client.list_tools()).tools
             assert {tool.name for tool in tools} == set(examples)
-            for tool in tools:
-                assert tool.title and tool.description and tool.annotations and tool.input_schema["type"] == "object", tool.name
-                arguments = {**examples[tool.name], **({"wait_secs": 1} if tool.name == "event_watch" else {})}
-                result = await client.call_tool(tool.name, arguments)
-                assert not result.is_error, (tool.name, result)
+            assert all(tool.title and tool.description and tool.annotations and tool.input_schema["type"] == "object" for tool in tools), tools
+            for tool in (tool for tool in tools if tool.name in called):
+                result = await client.call_tool(tool.name, examples[tool.name])
+                if result.is_error and result.structured_content["code"].endswith((".absent", ".denied")):
+                    continue  # this machine has no systemd, or no journal for us
+                assert not result.is_error and json.loads(result.content[0].text) == result.structured_content, (tool.name, result)
                 Draft202012Validator(tool.output_schema).validate(result.structured_content)
-                assert json.loads(result.content[0].text) == result.structured_content, tool.name
 
     async def wrong_arguments():
         async with connect() as client:
