@@ -12,18 +12,24 @@ use osmoda_types::api::agentd::ledger::{
     LedgerCheckpoint, LedgerConsistency, LedgerExport, LedgerHead, LedgerVerify, NotifySend, NotifySendIn,
     NotifySendOut,
 };
+use osmoda_types::api::agentd::memory::{
+    MemoryForget, MemoryForgetIn, MemoryForgetOut, MemoryHealth, MemoryIngest, MemoryList, MemoryRecall,
+    MemoryReindex, MemoryStore, MemoryStoreOut,
+};
 use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
-use osmoda_types::ledger::{Alert, NewEvent, Severity};
+use osmoda_types::ledger::{Alert, MemoryForgotten, MemoryStored, NewEvent, Severity};
 use osmoda_types::{Daemon, Empty, Problem, Text};
 
 use crate::identity::machine_id;
 use crate::ledger::{self, Engine};
+use crate::memory::Memory;
 use crate::system::Machine;
 
 /// agentd's state.
 struct Agentd {
     machine: Machine,
     ledger: Arc<Engine>,
+    memory: Arc<Memory>,
 }
 
 /// Opens agentd's state and says who answers which call.
@@ -37,7 +43,10 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
     };
     let ledger = Engine::open(&setup.state_root, id, setup.clock.clone(), setup.entropy.clone()).await;
     let ledger = Arc::new(ledger);
-    let state = Arc::new(Agentd { machine: Machine::start().await, ledger: ledger.clone() });
+    let memory = Memory::open(&setup.state_root, setup.clock.clone(), setup.entropy.clone()).await;
+    let memory = Arc::new(memory);
+    let machine = Machine::start().await;
+    let state = Arc::new(Agentd { machine, ledger: ledger.clone(), memory: memory.clone() });
     let service = Service::new(Daemon::Agentd, state)
         .on::<SystemHealth, _, _>(health)
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
@@ -62,13 +71,29 @@ pub async fn bind(setup: Setup<Empty>) -> Result<Bound, StartError> {
             Ok(agentd.ledger.absorb(&context.principal, input).await?)
         })
         .on::<NotifySend, _, _>(notify_send)
-        .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) });
+        .on::<EventsSource, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.source(input).await?) })
+        .on::<MemoryStore, _, _>(|agentd, context, input| async move {
+            let stored = agentd.memory.store(&context.principal, input).await?;
+            Ok(note_stored(&context, stored))
+        })
+        .on::<MemoryIngest, _, _>(|agentd, context, input| async move {
+            let stored = agentd.memory.ingest(&context.principal, input).await?;
+            Ok(note_stored(&context, stored))
+        })
+        .on::<MemoryRecall, _, _>(|agentd, _, input| async move { Ok(agentd.memory.recall(input).await?) })
+        .on::<MemoryList, _, _>(|agentd, _, input| async move { Ok(agentd.memory.list(input).await?) })
+        .on::<MemoryForget, _, _>(memory_forget)
+        .on::<MemoryReindex, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.memory.reindex().await?) })
+        .on::<MemoryHealth, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.memory.health().await) });
     let closing = ledger.clone();
-    Bound::new(&setup, service, Arc::new(Own(ledger)), async move { closing.close().await })
+    Bound::new(&setup, service, Arc::new(Own(ledger)), async move {
+        memory.close().await;
+        closing.close().await;
+    })
 }
 
 async fn health(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<SystemHealthOut, Problem> {
-    let daemon = context.health(vec![agentd.ledger.check()]);
+    let daemon = context.health(vec![agentd.ledger.check(), agentd.memory.check()]);
     let machine = agentd.machine.health(daemon.uptime_secs)?;
     Ok(SystemHealthOut { daemon, machine })
 }
@@ -101,6 +126,25 @@ async fn notify_send(
     };
     context.fact("agentd.alert.raised", &alert);
     Ok(NotifySendOut { channels: vec!["ledger".into()] })
+}
+
+/// The ledger names the memory; what it says stands in its file.
+fn note_stored(context: &Context, stored: MemoryStoreOut) -> MemoryStoreOut {
+    let MemoryStoreOut { id, merged, trusted, .. } = stored;
+    context.fact("agentd.memory.stored", &MemoryStored { v: 1, id, merged, trusted });
+    stored
+}
+
+async fn memory_forget(
+    agentd: Arc<Agentd>,
+    context: Context,
+    input: MemoryForgetIn,
+) -> Result<MemoryForgetOut, Problem> {
+    let forgotten = agentd.memory.forget(input).await?;
+    let (ids, kept) = (forgotten.out.ids.clone(), forgotten.kept);
+    let fact = MemoryForgotten { v: 1, ids, kept, source: forgotten.source };
+    context.fact("agentd.memory.forgotten", &fact);
+    Ok(forgotten.out)
 }
 
 /// agentd records into its own ledger: it is there or nothing is.

@@ -341,7 +341,8 @@ pub fn tool(name: &str) -> Option<&'static Call> {
     calls().find(|call| call.tool == Some(name))
 }
 
-const CATALOGUE: &[&[Call]] = &[api::agentd::system::CALLS, api::agentd::ledger::CALLS];
+const CATALOGUE: &[&[Call]] =
+    &[api::agentd::system::CALLS, api::agentd::ledger::CALLS, api::agentd::memory::CALLS];
 
 #[cfg(test)]
 mod tests {

@@ -77,6 +77,7 @@ codes! {
     LimitBusy = "limit.busy", 503, "the daemon serves as many connections as it may", "try again in a moment";
     InternalPanic = "internal.panic", 500, "a defect stopped the call", "report it with the request id; the daemon goes on";
     InternalBug = "internal.bug", 500, "a defect: the daemon broke one of its own rules", "report it with the request id";
+    MemoryNotFound = "memory.not_found", 404, "there is no such memory", "GET /memory lists the memories there are";
 }
 
 impl Serialize for Code {

@@ -1,4 +1,5 @@
-//! agentd: the machine and its ledger.
+//! agentd: the machine, its ledger and its memory.
 
 pub mod ledger;
+pub mod memory;
 pub mod system;
