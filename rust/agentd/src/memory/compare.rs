@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::condition::Part;
 use super::engine::Shared;
 use super::files::{Found, Look, Tree};
-use super::index::Change;
+use super::index::{Change, Job};
 use super::rows;
 
 impl Shared {
@@ -22,7 +22,10 @@ impl Shared {
     /// As [`compare_all`](Self::compare_all), for who holds `whole`.
     pub(super) async fn compare_now(&self, stop: &CancellationToken) -> Result<(), Error> {
         self.condition.behind(false);
-        let compared = self.compare_months(stop).await;
+        let compared = match self.compare_months(stop).await {
+            Ok(changed) if changed >= MANY => self.merge(stop).await,
+            compared => compared.map(drop),
+        };
         if compared.is_err() {
             self.condition.behind(true);
         }
@@ -30,12 +33,23 @@ impl Shared {
         compared
     }
 
-    async fn compare_months(&self, stop: &CancellationToken) -> Result<(), Error> {
+    /// Gathers the words of many commits, step by step, so that others write in between.
+    async fn merge(&self, stop: &CancellationToken) -> Result<(), Error> {
+        let mut more = self.write(Job::Merge { first: true }).await?;
+        while more && !stop.is_cancelled() {
+            more = self.write(Job::Merge { first: false }).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers how many files had changed.
+    async fn compare_months(&self, stop: &CancellationToken) -> Result<usize, Error> {
         self.files(Tree::make).await?;
         self.writer().await?;
         let mut months: BTreeSet<String> = self.files(Tree::months).await?.into_iter().collect();
         self.condition.works(Part::Files);
         months.extend(self.read(rows::months).await?);
+        let mut changed = 0;
         for month in months {
             if stop.is_cancelled() {
                 break;
@@ -48,13 +62,14 @@ impl Shared {
                 }
             })
             .await?;
-            self.compare_month(&month, stop).await?;
+            changed += self.compare_month(&month, stop).await?;
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// Compares one month, names and known paths side by side, some thousands at a time.
-    pub(super) async fn compare_month(&self, month: &str, stop: &CancellationToken) -> Result<(), Error> {
+    pub(super) async fn compare_month(&self, month: &str, stop: &CancellationToken) -> Result<usize, Error> {
+        let mut changed = 0;
         let mut after: Option<String> = None;
         loop {
             let names = self.files({
@@ -77,7 +92,7 @@ impl Shared {
                 });
                 let here: Vec<String> = within.map(|name| format!("{month}/{name}")).collect::<Vec<_>>();
                 names.drain(..here.len());
-                self.compare_paths(here, known, stop).await?;
+                changed += self.compare_paths(here, known, stop).await?;
                 match bound {
                     Some(bound) => from = bound,
                     None => break,
@@ -85,7 +100,7 @@ impl Shared {
             }
             match last {
                 Some(last) if !stop.is_cancelled() => after = Some(last),
-                _ => return Ok(()),
+                _ => return Ok(changed),
             }
         }
     }
@@ -96,7 +111,8 @@ impl Shared {
         here: Vec<String>,
         known: Vec<(String, Option<Look>)>,
         stop: &CancellationToken,
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
+        let mut changed = 0;
         let (mut here, mut known) = (here.into_iter().peekable(), known.into_iter().peekable());
         loop {
             let mut pairs = Vec::new();
@@ -116,14 +132,13 @@ impl Shared {
                 });
             }
             if pairs.is_empty() || stop.is_cancelled() {
-                return Ok(());
+                return Ok(changed);
             }
-            let changes = self.files(move |tree| {
-                let different = pairs.into_iter().filter_map(|(path, known)| different(tree, path, known));
-                different.collect::<Result<Vec<_>, _>>()
-            });
-            let changes = changes.await?;
-            if !changes.is_empty() {
+            let mut pairs = VecDeque::from(pairs);
+            while !pairs.is_empty() {
+                let (rest, changes) = self.files(move |tree| read_some(tree, pairs)).await?;
+                pairs = rest;
+                changed += changes.len();
                 self.submit(changes).await?;
             }
         }
@@ -145,6 +160,26 @@ impl Shared {
             None => Ok(()),
         }
     }
+}
+
+/// Reads what is new of files until it is enough for one commit; what is left comes next.
+fn read_some(
+    tree: &Tree,
+    mut pairs: VecDeque<(String, Option<Look>)>,
+) -> Result<(VecDeque<(String, Option<Look>)>, Vec<Change>), Error> {
+    let (mut changes, mut bytes) = (Vec::new(), 0);
+    while bytes < BYTES_AT_ONCE
+        && let Some((path, known)) = pairs.pop_front()
+    {
+        if let Some(change) = different(tree, path, known) {
+            let change = change?;
+            if let Change::Entry { entry, .. } = &change {
+                bytes += entry.detail.len() + entry.summary.len();
+            }
+            changes.push(change);
+        }
+    }
+    Ok((pairs, changes))
 }
 
 /// What is new about a file, if anything is.
@@ -169,5 +204,8 @@ pub(super) fn change(tree: &Tree, path: String) -> Result<Change, Error> {
 const NAMES: usize = 20_000;
 /// Known paths that are held in memory at once.
 const ROWS: usize = 5000;
-/// Files that are read before they are written to the index: at the most this many times 256 KiB.
-const FILES_AT_ONCE: usize = 64;
+/// Files that go into one commit, and how much of their text.
+const FILES_AT_ONCE: usize = 1000;
+const BYTES_AT_ONCE: usize = 2 << 20;
+/// So many changes leave the words in many pieces.
+const MANY: usize = 2000;

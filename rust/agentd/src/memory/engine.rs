@@ -21,7 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::condition::{Condition, Part};
 use super::files::Tree;
-use super::index::{Change, Indexer, SCHEMA};
+use super::index::{Change, Indexer, Job, SCHEMA};
 use super::keeper;
 
 /// The memory of this machine. Dropping it stops the task behind it as [`close`](Self::close) does, unseen.
@@ -146,11 +146,16 @@ impl Shared {
 
     /// Writes to the index. What cannot be written is made up for by a comparison of everything later.
     pub(super) async fn submit(&self, changes: Vec<Change>) -> Result<(), Error> {
+        if changes.is_empty() { Ok(()) } else { self.write(Job::Changes(changes)).await.map(drop) }
+    }
+
+    /// As [`submit`](Self::submit), for any job.
+    pub(super) async fn write(&self, job: Job) -> Result<bool, Error> {
         let submitted = match self.writer().await {
             Ok(writer) => {
-                let submitted = writer.submit(changes).await;
+                let submitted = writer.submit(job).await;
                 match &submitted {
-                    Ok(()) => self.condition.works(Part::Write),
+                    Ok(_) => self.condition.works(Part::Write),
                     Err(error) => {
                         self.condition.fails(Part::Write, error);
                         if !matches!(error, Error::Full { .. } | Error::Busy { .. }) {

@@ -17,24 +17,53 @@ pub(super) enum Change {
     Gone { path: String },
 }
 
+/// What the writer is asked for.
+pub(super) enum Job {
+    /// These, in this order.
+    Changes(Vec<Change>),
+    /// Nothing but to be written: only writing tells whether it can be.
+    Probe,
+    /// A step towards one segment of words; the first one of a row of steps says what belongs into it. What was
+    /// added in many small commits is read faster afterwards.
+    Merge { first: bool },
+}
+
 /// Applies changes in the order they come in.
 pub(super) struct Indexer;
 
 impl Apply for Indexer {
-    type Job = Vec<Change>;
-    type Reply = ();
+    type Job = Job;
+    /// Whether another step is worth its while, after a merge.
+    type Reply = bool;
 
-    fn weight(job: &Self::Job) -> usize {
-        job.len()
+    fn weight(job: &Job) -> usize {
+        match job {
+            Job::Changes(changes) => changes.len(),
+            Job::Probe => 1,
+            // The reads of others in between are what makes it a step.
+            Job::Merge { .. } => usize::MAX / 2,
+        }
     }
 
-    fn apply(&mut self, transaction: &Transaction<'_>, job: Self::Job) -> rusqlite::Result<()> {
-        if job.is_empty() {
-            // Asked whether it can be written: only writing tells.
-            let sql = "UPDATE meta SET value = value WHERE key = 'min_reader'";
-            transaction.prepare_cached(sql)?.execute([])?;
+    fn apply(&mut self, transaction: &Transaction<'_>, job: Job) -> rusqlite::Result<bool> {
+        match job {
+            Job::Changes(changes) => {
+                changes.into_iter().try_for_each(|change| apply(transaction, change))?;
+                Ok(false)
+            }
+            Job::Probe => {
+                let sql = "UPDATE meta SET value = value WHERE key = 'min_reader'";
+                transaction.prepare_cached(sql)?.execute([]).map(|_| false)
+            }
+            Job::Merge { first } => {
+                let before = transaction.total_changes();
+                let pages = if first { -MERGED_PAGES } else { MERGED_PAGES };
+                let sql = "INSERT INTO words (words, rank) VALUES ('merge', ?1)";
+                transaction.prepare_cached(sql)?.execute([pages])?;
+                // sqlite.org/fts5.html, the 'merge' command: fewer than two changes say that nothing is left.
+                Ok(transaction.total_changes() - before >= 2)
+            }
         }
-        job.into_iter().try_for_each(|change| apply(transaction, change))
     }
 
     fn committed(&mut self) {}
@@ -131,6 +160,9 @@ fn free_place(transaction: &Transaction<'_>, first: i64) -> rusqlite::Result<i64
         }
     }
 }
+
+/// Pages that one step of merging writes.
+const MERGED_PAGES: i64 = 500;
 
 const PLACES_A_SECOND: i64 = 1 << 16;
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::condition::Part;
 use super::engine::{RETRY, Shared};
 use super::files::Tree;
+use super::index::Job;
 use super::notice::{Changed, Notices};
 
 /// Runs until `stop`; then closes the index.
@@ -94,7 +95,7 @@ async fn heal(shared: &Shared) -> bool {
     if files {
         shared.condition.works(Part::Files);
     }
-    let wrote = shared.submit(Vec::new()).await.is_ok();
+    let wrote = shared.write(Job::Probe).await.is_ok();
     let read = shared.read(super::rows::count).await.is_ok();
     files && wrote && read
 }

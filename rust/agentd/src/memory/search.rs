@@ -59,9 +59,13 @@ pub(super) fn rank(connection: &Connection, search: &Search) -> rusqlite::Result
     let mut lowest = i64::MAX;
     let mut leaders: Vec<&str> = Vec::new();
     let mut budget = CANDIDATES;
-    for (at, word) in known.iter().enumerate().take(LEADERS) {
-        if budget == 0 || (at > 0 && word.count > RARE) {
+    for word in known.iter_mut().take(LEADERS) {
+        if budget == 0 || (word.count > RARE && !leaders.is_empty()) {
             break;
+        }
+        // The rarer ones were outside the timeframe or the category.
+        if word.count == RARE + 1 {
+            word.count = plan.count(word.text, COMMON + 1)?;
         }
         let newest = plan.newest(word.text, budget)?;
         let Some(&from) = newest.last() else { continue };
@@ -76,6 +80,9 @@ pub(super) fn rank(connection: &Connection, search: &Search) -> rusqlite::Result
             newest.iter().for_each(|place| *scores.entry(*place).or_default() += idf(total, total / 2));
         }
         budget = budget.saturating_sub(newest.len());
+    }
+    if leaders.is_empty() {
+        return Ok(ranking);
     }
     let others = known.iter().filter(|word| !leaders.contains(&word.text)).take(FOLLOWERS);
     let others: Vec<&str> = others.map(|word| word.text).collect();
