@@ -89,3 +89,34 @@ async fn very_many_are_forgotten_a_thousand_at_a_time() {
     let rest = forget(&memory, json!({"source": "bad"})).await;
     assert_eq!((rest.forgotten, rest.more, machine.files().len()), (500, false, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_and_forgets_in_one_second_leave_every_word_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::at(folder.path());
+    let memory = std::sync::Arc::new(machine.open().await);
+    let mut tasks = tokio::task::JoinSet::new();
+    for client in 0..6 {
+        let memory = memory.clone();
+        tasks.spawn(async move {
+            let mut kept = Vec::new();
+            for n in 0..40 {
+                let word = format!("client{client}x{n}");
+                let detail = "text ".repeat(n * 7 % 300);
+                kept.push((store(&memory, json!({"summary": word, "detail": detail})).await.id, word));
+                if n % 5 == 4 {
+                    let (id, _) = kept.swap_remove(n * 3 % kept.len());
+                    forget(&memory, json!({"id": id})).await;
+                }
+            }
+            kept
+        });
+    }
+    for (id, word) in tasks.join_all().await.into_iter().flatten() {
+        let hits = crate::machine::recall(&memory, &word).await.memories;
+        assert_eq!(hits.iter().map(|hit| hit.id).collect::<Vec<_>>(), [id], "{word}");
+    }
+    memory.close().await;
+    let index = rusqlite::Connection::open(machine.index()).unwrap();
+    index.execute("INSERT INTO words (words) VALUES ('integrity-check')", []).unwrap();
+}
