@@ -9,6 +9,7 @@ mod follow;
 mod health;
 mod ledger;
 mod manual;
+mod memory;
 #[cfg(test)]
 mod reference;
 mod screen;
@@ -50,6 +51,7 @@ async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
         Verb::Ledger(args::Ledger::Export(args)) => ledger::export(&client, &args).await,
         Verb::Checkpoint(args) => ledger::checkpoint(&client, &args, screen).await,
         Verb::Proof(args) => ledger::proof(&client, &args, screen).await,
+        Verb::Memory(verb) => memory::memory(&client, &verb, screen).await,
         Verb::Tools(args::Tools::List(args)) => tools::list(&args, screen),
         Verb::Tools(args::Tools::Call(args)) => tools::call(&client, &args, screen).await,
         Verb::Connect(args) => connect::connect(&client, &args, screen),

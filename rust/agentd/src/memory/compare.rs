@@ -162,11 +162,11 @@ impl Shared {
     }
 }
 
+/// Paths, and how the index knows each of them.
+type Pairs = VecDeque<(String, Option<Look>)>;
+
 /// Reads what is new of files until it is enough for one commit; what is left comes next.
-fn read_some(
-    tree: &Tree,
-    mut pairs: VecDeque<(String, Option<Look>)>,
-) -> Result<(VecDeque<(String, Option<Look>)>, Vec<Change>), Error> {
+fn read_some(tree: &Tree, mut pairs: Pairs) -> Result<(Pairs, Vec<Change>), Error> {
     let (mut changes, mut bytes) = (Vec::new(), 0);
     while bytes < BYTES_AT_ONCE
         && let Some((path, known)) = pairs.pop_front()
