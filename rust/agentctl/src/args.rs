@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use osmoda_tlog::note::VerifierKey;
 use osmoda_types::api::agentd::receipt::ReceiptId;
 use osmoda_types::api::agentd::service::Priority;
-use osmoda_types::{BackupId, IncidentId, Since, Toolset, UndoId, UnitName};
+use osmoda_types::{BackupId, IncidentId, MemoryId, Since, Toolset, UndoId, UnitName};
 
 /// Look at this machine and at what was done to it.
 ///
@@ -67,6 +67,9 @@ pub(crate) enum Verb {
     /// Make, check and restore backups of osModa's state.
     #[command(subcommand)]
     Backup(Backup),
+    /// What this machine remembers: search, store, list, forget, reindex.
+    #[command(subcommand)]
+    Memory(Memory),
     /// The tools an agent has on this machine.
     #[command(subcommand)]
     Tools(Tools),
@@ -285,6 +288,86 @@ pub(crate) struct Restore {
     /// Also if the ledger here does not say that this machine made it: for a ledger that was lost.
     #[arg(long)]
     pub(crate) accept_unrecorded: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Memory {
+    /// Find memories by words, the best first.
+    Search(MemorySearch),
+    /// Keep something.
+    Store(MemoryStoreArgs),
+    /// List memories, newest first; with --id, one of them whole.
+    List(MemoryListArgs),
+    /// Forget one memory, or all that came from a source alone.
+    Forget(MemoryForgetArgs),
+    /// Build the search index again from the Markdown files.
+    Reindex,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MemorySearch {
+    /// What to look for.
+    #[arg(required = true, value_name = "WORD")]
+    pub(crate) words: Vec<String>,
+    /// Not before: an age such as 7d, or RFC 3339.
+    #[arg(long)]
+    pub(crate) since: Option<Since>,
+    /// Only this category.
+    #[arg(long)]
+    pub(crate) category: Option<String>,
+    /// How many at the most [default: 10].
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MemoryStoreArgs {
+    /// One line.
+    pub(crate) summary: String,
+    /// All there is to say, or - to read it from stdin.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) detail: Option<String>,
+    /// What kind of knowledge, such as user_pattern.
+    #[arg(long)]
+    pub(crate) category: Option<String>,
+    /// A word to find it by; may be given several times.
+    #[arg(long)]
+    pub(crate) tag: Vec<String>,
+    /// Where it came from.
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// A memory that it replaces; may be given several times.
+    #[arg(long, value_name = "ID")]
+    pub(crate) supersedes: Vec<MemoryId>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MemoryListArgs {
+    /// Only this one, with its whole text and origins.
+    #[arg(long)]
+    pub(crate) id: Option<MemoryId>,
+    /// Only this category.
+    #[arg(long)]
+    pub(crate) category: Option<String>,
+    /// Only what came from this source, session or actor.
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// Not before: an age such as 7d, or RFC 3339.
+    #[arg(long)]
+    pub(crate) since: Option<Since>,
+    /// How many at the most [default: 100].
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct MemoryForgetArgs {
+    /// This memory.
+    pub(crate) id: Option<MemoryId>,
+    /// All that came from this source, session or actor alone.
+    #[arg(long)]
+    pub(crate) source: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

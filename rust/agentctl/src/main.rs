@@ -13,6 +13,7 @@ mod incidents;
 mod journal;
 mod ledger;
 mod manual;
+mod memory;
 mod receipts;
 #[cfg(test)]
 mod reference;
@@ -64,6 +65,7 @@ async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
         Verb::Receipts(args) => receipts::receipts(&client, &args, screen).await,
         Verb::Card => card::card(&client, screen).await,
         Verb::Backup(args) => backup::backup(&client, &args, screen).await,
+        Verb::Memory(verb) => memory::memory(&client, &verb, screen).await,
         Verb::Tools(args::Tools::List(args)) => tools::list(&args, screen),
         Verb::Tools(args::Tools::Call(args)) => tools::call(&client, &args, screen).await,
         Verb::Connect(args) => connect::connect(&client, &args, screen),

@@ -1,4 +1,4 @@
-//! agentd: what the machine is, and the ledger of what was done to it.
+//! agentd: what the machine is, the ledger of what was done to it, and what is remembered of it.
 
 pub mod backup;
 pub mod card;
@@ -8,6 +8,7 @@ mod identity;
 pub mod incidents;
 mod journal;
 pub mod ledger;
+pub mod memory;
 mod service;
 mod shell;
 pub mod system;

@@ -357,6 +357,7 @@ const CATALOGUE: &[&[Call]] = &[
     api::agentd::shell::CALLS,
     api::agentd::undo::CALLS,
     api::agentd::ledger::CALLS,
+    api::agentd::memory::CALLS,
     api::agentd::incident::CALLS,
     api::agentd::receipt::CALLS,
     api::agentd::card::CALLS,

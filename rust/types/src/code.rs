@@ -111,6 +111,7 @@ codes! {
     ServiceUnprivileged = "service.unprivileged", 503, "agentd has no right to act on units", "run osModa as root or with its privileged half; reading works without";
     JournalAbsent = "journal.absent", 503, "this machine has no journal", "look for log files instead, or run it on a machine with systemd-journald";
     JournalDenied = "journal.denied", 503, "agentd may not read the journal", "add agentd's user to the group systemd-journal and restart agentd";
+    MemoryNotFound = "memory.not_found", 404, "there is no such memory", "GET /memory lists the memories there are";
 }
 
 impl Serialize for Code {

@@ -44,6 +44,8 @@ pub mod ids {
         Incident = "inc";
         /// A backup.
         Backup = "bak";
+        /// Something remembered.
+        Memory = "mem";
     }
 }
 
@@ -60,6 +62,9 @@ pub type IncidentId = Id<ids::Incident>;
 /// The id of a backup.
 pub type BackupId = Id<ids::Backup>;
 
+/// The id of a memory.
+pub type MemoryId = Id<ids::Memory>;
+
 /// An id of one kind.
 pub struct Id<K> {
     ulid: Ulid,
@@ -67,6 +72,16 @@ pub struct Id<K> {
 }
 
 impl<K: Kind> Id<K> {
+    /// The id of this number; its upper 48 bits are milliseconds since 1970.
+    pub const fn from_bits(bits: u128) -> Self {
+        Self { ulid: Ulid(bits), kind: PhantomData }
+    }
+
+    /// When it was made, in milliseconds since 1970.
+    pub const fn millis(self) -> u64 {
+        self.ulid.timestamp_ms()
+    }
+
     /// A new id; ids of one clock sort by the time they were made.
     pub fn new(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
         let mut random = [0; 16];

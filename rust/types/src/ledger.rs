@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Actor, BackupId, Code, Effect, IncidentId, MachineId, RequestId, Timestamp, UndoId};
+use crate::{Actor, BackupId, Code, Effect, IncidentId, MachineId, MemoryId, RequestId, Timestamp, UndoId};
 
 /// Largest canonical payload of an event, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -458,6 +458,32 @@ pub struct ServiceActed {
     pub after: Option<String>,
 }
 
+/// `agentd.memory.stored`: a memory was kept, or a call was added to the origins of the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MemoryStored {
+    /// Version of this payload.
+    pub v: u32,
+    /// The memory.
+    pub id: MemoryId,
+    /// It was there already.
+    pub merged: bool,
+    /// Nothing of untrusted origin was in the conversation.
+    pub trusted: bool,
+}
+
+/// `agentd.memory.forgotten`: memories are gone; never what they said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MemoryForgotten {
+    /// Version of this payload.
+    pub v: u32,
+    /// The memories that are gone.
+    pub ids: Vec<MemoryId>,
+    /// Memories that stay and no longer name the source.
+    pub kept: Vec<MemoryId>,
+    /// The source they came from, where one was named.
+    pub source: Option<String>,
+}
+
 /// One kind of event that is not a call of the catalogue.
 pub struct Fact {
     /// Its type; `<…>` stands for a part that varies.
@@ -567,5 +593,15 @@ pub const FACTS: &[Fact] = &[
         kind: "agentd.service.reloaded",
         summary: "a unit was told to reload, or the job failed; `job` says which",
         payload: || schema_for!(ServiceActed),
+    },
+    Fact {
+        kind: "agentd.memory.stored",
+        summary: "a memory was kept, or added to the same one",
+        payload: || schema_for!(MemoryStored),
+    },
+    Fact {
+        kind: "agentd.memory.forgotten",
+        summary: "memories are gone; only their ids",
+        payload: || schema_for!(MemoryForgotten),
     },
 ];

@@ -26,7 +26,7 @@ pub use clock::{Clock, Entropy, Since, Timestamp};
 pub use code::Code;
 pub use daemon::Daemon;
 pub use docs::{errors_page, events_page, tools_page};
-pub use id::{BackupId, Id, IncidentId, Kind, MachineId, RequestId, SessionId, UndoId, ids};
+pub use id::{BackupId, Id, IncidentId, Kind, MachineId, MemoryId, RequestId, SessionId, UndoId, ids};
 pub use mcp::{ToolDefinition, tool_definition, tool_definitions};
 pub use openapi::{coerce, openapi_document};
 pub use principal::{Actor, ActorError, Principal, Ring};

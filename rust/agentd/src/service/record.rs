@@ -2,22 +2,41 @@
 
 use std::sync::Arc;
 
-use osmoda_runtime::Context;
+use osmoda_runtime::{Context, Service};
 use osmoda_types::api::agentd::backup::{
-    Backup, BackupRestoreIn, BackupRestoreOut, BackupVerifyIn, BackupVerifyOut,
+    Backup, BackupCreate, BackupList, BackupRestore, BackupRestoreIn, BackupRestoreOut, BackupVerify,
+    BackupVerifyIn, BackupVerifyOut,
 };
-use osmoda_types::api::agentd::card::{AgentCardGenerateIn, Card};
+use osmoda_types::api::agentd::card::{AgentCard, AgentCardGenerate, AgentCardGenerateIn, Card};
 use osmoda_types::api::agentd::incident::{
-    Incident, IncidentCloseIn, IncidentCreateIn, IncidentStepIn, IncidentStepOut,
+    Incident, IncidentClose, IncidentCloseIn, IncidentCreate, IncidentCreateIn, IncidentGet, IncidentList,
+    IncidentStep, IncidentStepIn, IncidentStepOut,
 };
-use osmoda_types::api::agentd::receipt::{ReceiptGetIn, ReceiptGetOut};
+use osmoda_types::api::agentd::receipt::{ReceiptGet, ReceiptGetIn, ReceiptGetOut, ReceiptList};
 use osmoda_types::ledger::Severity;
 use osmoda_types::{Code, Empty, Problem, Text};
 
 use super::Agentd;
 use crate::incidents::{self, New};
 
-pub(super) async fn incident_create(
+pub(super) fn serve(service: Service<Agentd>) -> Service<Agentd> {
+    service
+        .on::<IncidentCreate, _, _>(incident_create)
+        .on::<IncidentStep, _, _>(incident_step)
+        .on::<IncidentClose, _, _>(incident_close)
+        .on::<IncidentGet, _, _>(|agentd, _, input| async move { Ok(agentd.incidents.get(input.id).await?) })
+        .on::<IncidentList, _, _>(|agentd, _, input| async move { Ok(agentd.incidents.list(input).await?) })
+        .on::<ReceiptList, _, _>(|agentd, _, input| async move { Ok(agentd.ledger.receipts(input).await?) })
+        .on::<ReceiptGet, _, _>(receipt_get)
+        .on::<AgentCard, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.cards.read().await?) })
+        .on::<AgentCardGenerate, _, _>(card_generate)
+        .on::<BackupCreate, _, _>(backup_create)
+        .on::<BackupVerify, _, _>(backup_verify)
+        .on::<BackupRestore, _, _>(backup_restore)
+        .on::<BackupList, _, _>(|agentd, _, input| async move { Ok(agentd.backups.list(input).await?) })
+}
+
+async fn incident_create(
     agentd: Arc<Agentd>,
     context: Context,
     input: IncidentCreateIn,
@@ -33,7 +52,7 @@ pub(super) async fn incident_create(
     Ok(incident)
 }
 
-pub(super) async fn incident_step(
+async fn incident_step(
     agentd: Arc<Agentd>,
     context: Context,
     input: IncidentStepIn,
@@ -46,7 +65,7 @@ pub(super) async fn incident_step(
     Ok(IncidentStepOut { id: input.id, step })
 }
 
-pub(super) async fn incident_close(
+async fn incident_close(
     agentd: Arc<Agentd>,
     context: Context,
     input: IncidentCloseIn,
@@ -57,16 +76,12 @@ pub(super) async fn incident_close(
     Ok(incident)
 }
 
-pub(super) async fn receipt_get(
-    agentd: Arc<Agentd>,
-    _: Context,
-    input: ReceiptGetIn,
-) -> Result<ReceiptGetOut, Problem> {
+async fn receipt_get(agentd: Arc<Agentd>, _: Context, input: ReceiptGetIn) -> Result<ReceiptGetOut, Problem> {
     let receipt = agentd.ledger.receipt(input.id).await?;
     receipt.ok_or_else(|| Problem::new(Code::ReceiptNotFound))
 }
 
-pub(super) async fn card_generate(
+async fn card_generate(
     agentd: Arc<Agentd>,
     context: Context,
     input: AgentCardGenerateIn,
@@ -76,17 +91,13 @@ pub(super) async fn card_generate(
     Ok(card)
 }
 
-pub(super) async fn backup_create(
-    agentd: Arc<Agentd>,
-    context: Context,
-    _: Empty,
-) -> Result<Backup, Problem> {
+async fn backup_create(agentd: Arc<Agentd>, context: Context, _: Empty) -> Result<Backup, Problem> {
     let (backup, fact) = agentd.backups.create((agentd.machine_id)()).await?;
     context.fact("agentd.backup.created", &fact);
     Ok(backup)
 }
 
-pub(super) async fn backup_verify(
+async fn backup_verify(
     agentd: Arc<Agentd>,
     _: Context,
     input: BackupVerifyIn,
@@ -94,7 +105,7 @@ pub(super) async fn backup_verify(
     Ok(agentd.backups.verify(&agentd.ledger, (agentd.machine_id)(), input.id).await?)
 }
 
-pub(super) async fn backup_restore(
+async fn backup_restore(
     agentd: Arc<Agentd>,
     context: Context,
     input: BackupRestoreIn,
