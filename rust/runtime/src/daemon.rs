@@ -334,7 +334,8 @@ fn default_config(daemon: Daemon) -> Option<PathBuf> {
 /// ends. Returns only then.
 async fn keep_trying_to_own(mut lock: Option<File>, root: &Path, dir: &Path, daemon: Daemon) -> StartError {
     while lock.is_none() {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Sooner than anything else tries the folder again: what works there must be ours.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         match own(root, dir, daemon) {
             Ok(held) => lock = held,
             Err(taken) => return taken,

@@ -72,7 +72,7 @@ async fn what_only_bears_the_name_of_an_outcome_is_no_receipt_and_does_not_end_t
     let ledger = ground.ledger().await;
     let agentd = Actor::Daemon(Daemon::Agentd).to_string();
     for round in 0..30 {
-        write(&ledger, "agentd.odd.outcome", &agentd, json!({"v": round})).await;
+        write(&ledger, "agentd.odd.outcome", &agentd, json!({"v": round, "request_id": FIRST})).await;
         let orphan = if round % 3 == 0 { SECOND } else { FIRST };
         outcome(&ledger, orphan, "agent:a").await;
     }
