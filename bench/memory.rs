@@ -90,6 +90,7 @@ fn write(folder: &Path, count: u64) {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             // The rank of a word by Zipf's law: the logarithm of the rank is even.
             let part = (seed >> 11) as f64 / (1_u64 << 53) as f64;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to WORDS")]
             let rank = ((WORDS as f64).ln() * part).exp() as u64;
             words.push_str(&format!("word{rank} "));
         }
