@@ -8,19 +8,20 @@ use osmoda_types::api::agentd::memory::{
     MemoryReindex, MemoryStore, MemoryStoreOut,
 };
 use osmoda_types::ledger::{MemoryForgotten, MemoryStored};
-use osmoda_types::{Empty, Problem};
+use osmoda_types::{Empty, Problem, json};
 
 use super::Agentd;
+use crate::undo::Change;
 
 pub(super) fn serve(service: Service<Agentd>) -> Service<Agentd> {
     service
         .on::<MemoryStore, _, _>(|agentd, context, input| async move {
             let stored = agentd.memory.store(&context.principal, input).await?;
-            Ok(note_stored(&context, stored))
+            note_stored(&agentd, &context, stored).await
         })
         .on::<MemoryIngest, _, _>(|agentd, context, input| async move {
             let stored = agentd.memory.ingest(&context.principal, input).await?;
-            Ok(note_stored(&context, stored))
+            note_stored(&agentd, &context, stored).await
         })
         .on::<MemoryRecall, _, _>(|agentd, _, input| async move { Ok(agentd.memory.recall(input).await?) })
         .on::<MemoryList, _, _>(|agentd, _, input| async move { Ok(agentd.memory.list(input).await?) })
@@ -29,19 +30,52 @@ pub(super) fn serve(service: Service<Agentd>) -> Service<Agentd> {
         .on::<MemoryHealth, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.memory.health().await) })
 }
 
-/// The ledger names the memory; what it says stands in its file.
-fn note_stored(context: &Context, stored: MemoryStoreOut) -> MemoryStoreOut {
+/// The ledger names the memory; what it says stands in its file. One that is new can be taken back.
+async fn note_stored(
+    agentd: &Agentd,
+    context: &Context,
+    stored: MemoryStoreOut,
+) -> Result<MemoryStoreOut, Problem> {
     let MemoryStoreOut { id, merged, trusted, .. } = stored;
     context.fact("agentd.memory.stored", &MemoryStored { v: 1, id, merged, trusted });
-    stored
+    if !merged {
+        let (_, bytes) = agentd.memory.get_bytes(id).await?;
+        let change = Change::Remembered { memory: id, digest: json::digest_of(&bytes) };
+        let undo = context.new_undo();
+        agentd.journal.record(context, undo, change, None).await?;
+        context.undone_by(undo);
+    }
+    Ok(stored)
 }
 
+/// One memory can be brought back; all that came from a source are gone for good.
 async fn memory_forget(
     agentd: Arc<Agentd>,
     context: Context,
     input: MemoryForgetIn,
 ) -> Result<MemoryForgetOut, Problem> {
-    let forgotten = agentd.memory.forget(input).await?;
+    let undo = match input.id {
+        Some(memory) if input.source.is_none() => {
+            let (path, bytes) = agentd.memory.get_bytes(memory).await?;
+            let kept = agentd.journal.kept(bytes).await?;
+            let undo = context.new_undo();
+            agentd.journal.record(&context, undo, Change::Forgotten { memory, path }, Some(kept)).await?;
+            Some(undo)
+        }
+        _ => None,
+    };
+    let forgotten = match agentd.memory.forget(input).await.map_err(Problem::from) {
+        Ok(forgotten) => forgotten,
+        Err(problem) => {
+            if let Some(undo) = undo {
+                agentd.journal.drop_failed(undo, &problem).await;
+            }
+            return Err(problem);
+        }
+    };
+    if let Some(undo) = undo {
+        context.undone_by(undo);
+    }
     let (ids, kept) = (forgotten.out.ids.clone(), forgotten.kept);
     let fact = MemoryForgotten { v: 1, ids, kept, source: forgotten.source };
     context.fact("agentd.memory.forgotten", &fact);

@@ -6,15 +6,16 @@
 mod revert;
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agentd_root::Act;
 use agentd_root::file::Looks;
 use osmoda_runtime::Context;
 use osmoda_store::Error;
-use osmoda_types::{Actor, Code, Problem, RequestId, Timestamp, UndoId};
+use osmoda_types::{Actor, Code, MemoryId, Problem, RequestId, Timestamp, UndoId, UnitName};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -43,6 +44,29 @@ pub(crate) enum Change {
         to: String,
         /// Which it is.
         ino: u64,
+    },
+    /// A unit was started or stopped.
+    Unit {
+        /// The unit.
+        unit: UnitName,
+        /// Its state before, as systemd calls it.
+        before: String,
+        /// What was done.
+        act: Act,
+    },
+    /// Something was remembered.
+    Remembered {
+        /// The memory.
+        memory: MemoryId,
+        /// `sha256:` of its file.
+        digest: String,
+    },
+    /// Something was forgotten; its file's bytes are beside the entry.
+    Forgotten {
+        /// The memory.
+        memory: MemoryId,
+        /// Where its file was, from the memory folder.
+        path: String,
     },
 }
 
@@ -116,6 +140,21 @@ impl Journal {
         .await
     }
 
+    /// Bytes to be kept with an entry.
+    pub(crate) async fn kept(&self, bytes: Vec<u8>) -> Result<NamedTempFile, Problem> {
+        let folder = self.folder.clone();
+        blocking(move || {
+            let kept = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).and_then(|()| {
+                let mut file = NamedTempFile::new_in(&folder)?;
+                file.write_all(&bytes)?;
+                file.as_file().sync_data()?;
+                Ok(file)
+            });
+            kept.map_err(|error| Error::io(&folder, error))
+        })
+        .await
+    }
+
     /// A change that failed needs no entry; one of unknown outcome keeps it.
     pub(crate) async fn drop_failed(&self, undo: UndoId, problem: &Problem) {
         if problem.code != Code::OutcomeUnknown {
@@ -155,6 +194,12 @@ impl Journal {
             Ok::<_, Error>(ids)
         })
         .await
+    }
+
+    /// The bytes that were kept with an entry, in memory.
+    pub(crate) async fn bytes(&self, undo: UndoId) -> Result<Vec<u8>, Problem> {
+        let path = blob_of(&self.folder, undo);
+        blocking(move || fs::read(&path).map_err(|error| Error::io(&path, error))).await
     }
 
     /// The bytes that were kept with an entry.

@@ -1,18 +1,22 @@
 //! `POST /undo`: what cannot be taken back first, then each change in turn, newest first.
 
 use std::collections::HashSet;
+use std::os::fd::OwnedFd;
 
 use agentd_root::file::{FileAnswer, FileVerb, Seen};
-use agentd_root::{Answer, Verb};
+use agentd_root::{Act, Answer, Verb};
 use osmoda_runtime::Context;
 use osmoda_types::api::agentd::ledger::EventsLogIn;
+use osmoda_types::api::agentd::memory::MemoryForgetIn;
 use osmoda_types::api::agentd::undo::{Irreversible, UndoIn, UndoOut, Undone};
 use osmoda_types::ledger::{CallResult, ChangeUndone, Event, Outcome};
-use osmoda_types::{Code, Problem, Ring, Since, Text, Timestamp, UndoId, catalogue};
-use serde_json::json;
+use osmoda_types::{
+    Code, MemoryId, Problem, Ring, Since, Text, Timestamp, UndoId, UnitName, catalogue, json,
+};
 
 use super::{Change, Entry, Kept};
 use crate::files::digest;
+use crate::memory::MemoryError;
 use crate::service::Agentd;
 
 /// Takes back what was asked for.
@@ -42,19 +46,17 @@ pub(crate) async fn undo(agentd: &Agentd, context: &Context, input: UndoIn) -> R
             }
             continue;
         }
-        let taken_back = match plan(agentd, &entry).await {
-            Ok(_) if input.dry_run => Ok(()),
+        let taken_back = match take_back(agentd, &entry, input.dry_run).await {
             // What a newer change put there would be taken back first.
-            Err(_) if input.dry_run && paths(&entry.change).iter().any(|path| newer.contains(*path)) => {
+            Err(_) if input.dry_run && touches(&entry.change).iter().any(|what| newer.contains(*what)) => {
                 Ok(())
             }
-            Ok(step) => take(agentd, &entry, step).await,
-            Err(problem) => Err(problem),
+            taken_back => taken_back,
         };
         let mut line = Undone { undo: id, what: what(&entry.change), at: entry.at, why: None };
         match taken_back {
             Ok(()) => {
-                newer.extend(paths(&entry.change).into_iter().map(str::to_owned));
+                newer.extend(touches(&entry.change).into_iter().map(str::to_owned));
                 if !input.dry_run {
                     context.fact(
                         "agentd.change.undone",
@@ -78,89 +80,136 @@ pub(crate) async fn undo(agentd: &Agentd, context: &Context, input: UndoIn) -> R
     Ok(UndoOut { impossible, refused, undone })
 }
 
-/// What taking it back means now.
-enum Step {
-    /// It is as it was already.
-    Nothing,
-    Remove(Seen),
-    PutBack(Seen, Kept),
-    Move(Seen),
-}
-
-async fn plan(agentd: &Agentd, entry: &Entry) -> Result<Step, Problem> {
-    let changed = |path: &str| Problem::new(Code::FileChanged).detail(format!("{path} was changed since"));
+/// Takes one change back; with `dry`, only looks whether it can be.
+async fn take_back(agentd: &Agentd, entry: &Entry, dry: bool) -> Result<(), Problem> {
     match &entry.change {
         Change::File { path, before, after } => {
-            let now = agentd.files.found(path).await?;
-            let (seen, is) = match now {
-                None => (Seen::Absent {}, None),
-                Some((file, seen, _)) => {
-                    let is = digest(file).await?.ok_or_else(|| changed(path))?;
-                    (seen, Some(is))
-                }
-            };
-            if is == *after {
-                return Ok(match before {
-                    Some(kept) => Step::PutBack(seen, kept.clone()),
-                    None if is.is_none() => Step::Nothing,
-                    None => Step::Remove(seen),
-                });
-            }
-            if is == before.as_ref().map(|kept| kept.digest.clone()) {
-                Ok(Step::Nothing)
-            } else {
-                Err(changed(path))
-            }
+            file(agentd, entry.undo, path, before.as_ref(), after.as_ref(), dry).await
         }
-        Change::Moved { from, to, ino } => {
-            let same = |seen: &Seen| matches!(seen, Seen::File { ino: is, .. } if is == ino);
-            match (agentd.files.found(to).await?, agentd.files.found(from).await?) {
-                (Some((_, seen, _)), None) if same(&seen) => Ok(Step::Move(seen)),
-                (None, Some((_, seen, _))) if same(&seen) => Ok(Step::Nothing),
-                _ => Err(changed(to)),
-            }
-        }
+        Change::Moved { from, to, ino } => moved(agentd, from, to, *ino, dry).await,
+        Change::Unit { unit, before, act } => self::unit(agentd, unit, before, *act, dry).await,
+        Change::Remembered { memory, digest } => remembered(agentd, *memory, digest, dry).await,
+        Change::Forgotten { path, .. } => forgotten(agentd, entry.undo, path, dry).await,
     }
 }
 
-async fn take(agentd: &Agentd, entry: &Entry, step: Step) -> Result<(), Problem> {
-    let (verb, given) = match (&entry.change, step) {
-        (_, Step::Nothing) => return Ok(()),
-        (Change::File { path, .. }, Step::Remove(seen)) => {
-            (FileVerb::Delete { path: path.clone(), seen }, vec![])
-        }
-        (Change::File { path, .. }, Step::PutBack(seen, kept)) => {
-            let bytes = agentd.journal.blob(entry.undo).await?;
-            (FileVerb::Write { path: path.clone(), seen, as_it_was: Some(kept.looks) }, vec![bytes])
-        }
-        (Change::Moved { from, to, .. }, Step::Move(seen)) => {
-            (FileVerb::Move { from: to.clone(), to: from.clone(), seen }, vec![])
-        }
-        _ => return Err(Code::InternalBug.into()),
+fn changed(what: &str) -> Problem {
+    Problem::new(Code::FileChanged).detail(format!("{what} was changed since"))
+}
+
+async fn file(
+    agentd: &Agentd,
+    undo: UndoId,
+    path: &str,
+    before: Option<&Kept>,
+    after: Option<&String>,
+    dry: bool,
+) -> Result<(), Problem> {
+    let (seen, is) = match agentd.files.found(path).await? {
+        None => (Seen::Absent {}, None),
+        Some((file, seen, _)) => (seen, Some(digest(file).await?.ok_or_else(|| changed(path))?)),
     };
+    if is.as_ref() != after {
+        // As it was already: the change never took place, or somebody else took it back.
+        return if is.as_ref() == before.map(|kept| &kept.digest) { Ok(()) } else { Err(changed(path)) };
+    }
+    let path = path.to_owned();
+    let (verb, given) = match before {
+        _ if dry => return Ok(()),
+        None if is.is_none() => return Ok(()),
+        None => (FileVerb::Delete { path, seen }, vec![]),
+        Some(kept) => {
+            let bytes = agentd.journal.blob(undo).await?;
+            (FileVerb::Write { path, seen, as_it_was: Some(kept.looks) }, vec![bytes])
+        }
+    };
+    ask(agentd, verb, given).await
+}
+
+async fn moved(agentd: &Agentd, from: &str, to: &str, ino: u64, dry: bool) -> Result<(), Problem> {
+    let same = |seen: &Seen| matches!(seen, Seen::File { ino: is, .. } if *is == ino);
+    match (agentd.files.found(to).await?, agentd.files.found(from).await?) {
+        (Some((_, seen, _)), None) if same(&seen) => {
+            let verb = FileVerb::Move { from: to.to_owned(), to: from.to_owned(), seen };
+            if dry { Ok(()) } else { ask(agentd, verb, vec![]).await }
+        }
+        (None, Some((_, seen, _))) if same(&seen) => Ok(()),
+        _ => Err(changed(to)),
+    }
+}
+
+async fn ask(agentd: &Agentd, verb: FileVerb, given: Vec<OwnedFd>) -> Result<(), Problem> {
     match agentd.hands.ask_with(Verb::File(verb), given).await? {
         (Answer::File(FileAnswer::File { .. } | FileAnswer::Gone {}), _) => Ok(()),
         _ => Err(Code::InternalBug.into()),
     }
 }
 
+/// A unit that was started is stopped and the other way round, if it still is as the change left it.
+async fn unit(agentd: &Agentd, unit: &UnitName, before: &str, act: Act, dry: bool) -> Result<(), Problem> {
+    let runs = |state: &str| matches!(state, "active" | "activating" | "reloading");
+    let now = agentd.units.state_of(unit).await?.active;
+    if runs(&now) == runs(before) {
+        return Ok(());
+    }
+    let back = match act {
+        Act::Start => Act::Stop,
+        _ => Act::Start,
+    };
+    if dry {
+        Ok(())
+    } else {
+        agentd.hands.ask(Verb::Service { unit: unit.clone(), act: back }).await.map(drop)
+    }
+}
+
+async fn remembered(agentd: &Agentd, memory: MemoryId, digest: &str, dry: bool) -> Result<(), Problem> {
+    let now = match agentd.memory.get_bytes(memory).await {
+        Ok((_, bytes)) => json::digest_of(&bytes),
+        Err(MemoryError::NotFound { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if now != digest {
+        return Err(changed(&format!("memory {memory}")));
+    }
+    if !dry {
+        agentd.memory.forget(MemoryForgetIn { id: Some(memory), source: None }).await?;
+    }
+    Ok(())
+}
+
+async fn forgotten(agentd: &Agentd, undo: UndoId, path: &str, dry: bool) -> Result<(), Problem> {
+    if dry {
+        return Ok(());
+    }
+    let bytes = agentd.journal.bytes(undo).await?;
+    Ok(agentd.memory.put_back(path, bytes).await?)
+}
+
 fn what(change: &Change) -> String {
     match change {
         Change::File { path, .. } => format!("file {path}"),
         Change::Moved { from, to, .. } => format!("move of {from} to {to}"),
+        Change::Unit { unit, act: Act::Start, .. } => format!("start of {unit}"),
+        Change::Unit { unit, .. } => format!("stop of {unit}"),
+        Change::Remembered { memory, .. } => format!("memory {memory}"),
+        Change::Forgotten { memory, .. } => format!("forgetting of memory {memory}"),
     }
 }
 
-fn paths(change: &Change) -> Vec<&str> {
+/// What a change shares with others that must be taken back before it.
+fn touches(change: &Change) -> Vec<&str> {
     match change {
-        Change::File { path, .. } => vec![path],
+        Change::File { path, .. } | Change::Forgotten { path, .. } => vec![path],
         Change::Moved { from, to, .. } => vec![from, to],
+        Change::Unit { unit, .. } => vec![unit],
+        Change::Remembered { .. } => vec![],
     }
 }
 
 /// The undo id that the outcome at this event names.
 async fn of_event(agentd: &Agentd, event: u64) -> Result<UndoId, Problem> {
-    let input = json!({"after_id": event.saturating_sub(1), "limit": 1});
+    let input = serde_json::json!({"after_id": event.saturating_sub(1), "limit": 1});
     let page = agentd.ledger.log(serde_json::from_value(input).expect("the query is well-formed")).await?;
     let found = page.events.into_iter().find(|found| found.id == event);
     let outcome = found.as_ref().and_then(outcome);
