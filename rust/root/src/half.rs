@@ -2,9 +2,10 @@
 
 use std::os::fd::OwnedFd;
 
-use osmoda_types::Problem;
+use osmoda_types::{Code, Problem};
 
 use crate::verb::{Answer, Verb};
+use crate::{firewall, signal, sysctl};
 
 /// Does what verbs say, with the rights of its process.
 #[derive(Debug, Default)]
@@ -17,6 +18,20 @@ impl Half {
     /// Why it was refused or failed, as the caller's caller may read it.
     pub async fn perform(&self, verb: Verb, given: Vec<OwnedFd>) -> Result<(Answer, Vec<OwnedFd>), Problem> {
         drop(given);
-        match verb {}
+        let answer = match verb {
+            Verb::Sysctl { key, value } => blocking(move || sysctl::write(&key, &value)).await?,
+            Verb::Signal { pid, start_time, signal } => {
+                blocking(move || signal::send(pid, start_time, signal)).await?
+            }
+            Verb::FirewallList {} => firewall::list().await?,
+            Verb::FirewallAllow { ports } => firewall::allow(ports).await?,
+            Verb::FirewallRevoke { ports } => firewall::revoke(ports).await?,
+        };
+        Ok((answer, Vec::new()))
     }
+}
+
+/// Does what may wait for the kernel where it holds nobody up.
+async fn blocking(act: impl FnOnce() -> Result<Answer, Problem> + Send + 'static) -> Result<Answer, Problem> {
+    tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| Err(Code::InternalPanic.into()))
 }

@@ -341,7 +341,17 @@ pub fn tool(name: &str) -> Option<&'static Call> {
     calls().find(|call| call.tool == Some(name))
 }
 
-const CATALOGUE: &[&[Call]] = &[api::agentd::system::CALLS, api::agentd::ledger::CALLS];
+const CATALOGUE: &[&[Call]] = &[
+    api::agentd::system::CALLS,
+    api::agentd::ledger::CALLS,
+    api::agentd::network::CALLS,
+    api::agentd::users::CALLS,
+    api::agentd::sysctl::CALLS,
+    api::agentd::process::CALLS,
+    api::agentd::firewall::CALLS,
+    api::agentd::security::CALLS,
+    api::agentd::telemetry::CALLS,
+];
 
 #[cfg(test)]
 mod tests {
