@@ -8,7 +8,9 @@ mod exit;
 mod follow;
 mod health;
 mod ledger;
+mod machine;
 mod manual;
+mod network;
 #[cfg(test)]
 mod reference;
 mod screen;
@@ -50,6 +52,13 @@ async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
         Verb::Ledger(args::Ledger::Export(args)) => ledger::export(&client, &args).await,
         Verb::Checkpoint(args) => ledger::checkpoint(&client, &args, screen).await,
         Verb::Proof(args) => ledger::proof(&client, &args, screen).await,
+        Verb::Network => network::network(&client, screen).await,
+        Verb::Firewall(verb) => network::firewall(&client, &verb, screen).await,
+        Verb::Users(args) => machine::users(&client, &args, screen).await,
+        Verb::Sysctl(verb) => machine::sysctl(&client, &verb, screen).await,
+        Verb::Signal(args) => machine::signal(&client, &args, screen).await,
+        Verb::Score => machine::score(&client, screen).await,
+        Verb::Telemetry(args) => machine::telemetry(&client, &args, screen).await,
         Verb::Tools(args::Tools::List(args)) => tools::list(&args, screen),
         Verb::Tools(args::Tools::Call(args)) => tools::call(&client, &args, screen).await,
         Verb::Connect(args) => connect::connect(&client, &args, screen),

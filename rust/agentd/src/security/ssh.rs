@@ -112,8 +112,10 @@ impl Config {
 /// The files of one pattern, in order; a star may stand in the last part.
 fn included(root: &Path, pattern: &str) -> Vec<PathBuf> {
     let pattern = pattern.trim_matches('"');
-    let path =
-        if pattern.starts_with('/') { root.join(&pattern[1..]) } else { root.join("etc/ssh").join(pattern) };
+    let path = match pattern.strip_prefix('/') {
+        Some(absolute) => root.join(absolute),
+        None => root.join("etc/ssh").join(pattern),
+    };
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some((before, after)) = name.split_once('*') else {
         return if path.exists() { vec![path] } else { Vec::new() };

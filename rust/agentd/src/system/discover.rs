@@ -1,6 +1,6 @@
 //! What runs here: programs that listen, and programs we know, with where they listen and which unit they are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use osmoda_types::api::agentd::system::{Discovered, Port, PortNumber, SystemDiscoverOut, Unit};
 use procfs::FromRead;
@@ -37,8 +37,15 @@ impl Program {
     }
 }
 
+/// What a look at /proc found.
+pub(super) struct Found {
+    out: SystemDiscoverOut,
+    /// The main process of each unit that has processes.
+    main_pids: HashMap<String, u32>,
+}
+
 /// What a look at /proc finds; systemd's side is added by whoever asks it.
-pub(super) fn discover() -> Result<SystemDiscoverOut, HostError> {
+pub(super) fn discover() -> Result<Found, HostError> {
     let accounts = Accounts::read()?;
     let mut files = ProcFiles::open()?;
     let listening = sockets::ports(&mut files, MOST_PORTS)?;
@@ -61,21 +68,32 @@ pub(super) fn discover() -> Result<SystemDiscoverOut, HostError> {
     for service in hidden(&listening.ports, &programs, |pid| files.uid(pid).map(|uid| accounts.name(uid))) {
         add(&mut services, service);
     }
-    Ok(SystemDiscoverOut {
+    let units: BTreeSet<&str> = programs.values().filter_map(|program| program.unit.as_deref()).collect();
+    let main_pids = units.into_iter().filter_map(|unit| Some((unit.to_owned(), main_pid(&programs, unit)?)));
+    let main_pids = main_pids.collect();
+    let out = SystemDiscoverOut {
         services,
         listening_total: listening.total,
         pids_hidden: listening.hidden,
         listening: listening.ports,
         units: Vec::new(),
         systemd: false,
-    })
+    };
+    Ok(Found { out, main_pids })
 }
 
-/// Adds the units that do or did something; `None` without systemd.
-pub(super) fn add_units(found: &mut SystemDiscoverOut, units: Option<Vec<Unit>>) {
-    found.systemd = units.is_some();
-    found.units = units.unwrap_or_default();
-    found.units.retain(|unit| unit.active != "inactive");
+impl Found {
+    /// Adds the units that do or did something, `None` without systemd: all that was found.
+    pub(super) fn with_units(self, units: Option<Vec<Unit>>) -> SystemDiscoverOut {
+        let Self { mut out, main_pids } = self;
+        out.systemd = units.is_some();
+        out.units = units.unwrap_or_default();
+        out.units.retain(|unit| unit.active != "inactive");
+        for unit in out.units.iter_mut().filter(|unit| unit.main_pid.is_none()) {
+            unit.main_pid = main_pids.get(&unit.unit).copied();
+        }
+        out
+    }
 }
 
 fn programs(files: &mut ProcFiles) -> Result<BTreeMap<u32, Program>, HostError> {

@@ -81,16 +81,13 @@ impl Machine {
     /// [`HostError`] where /proc is hidden or systemd does not answer.
     pub async fn discover(&self) -> Result<SystemDiscoverOut, HostError> {
         let units = async {
-            match units::services().await {
+            match units::listed().await {
                 Err(HostError::NoSystemd) => Ok(None),
                 answered => answered.map(Some),
             }
         };
         let (units, found) = tokio::join!(units, self.walk(discover::discover));
-        let found = found.and_then(|mut found| {
-            discover::add_units(&mut found, units?);
-            Ok(found)
-        });
+        let found = found.and_then(|found| Ok(found.with_units(units?)));
         found.inspect_err(log)
     }
 
@@ -108,7 +105,7 @@ impl Machine {
     /// [`HostError`] where the sockets are hidden.
     pub async fn security(&self) -> Result<SecurityScoreOut, HostError> {
         // What systemd does not tell is unknown to the one check that needs it.
-        let units = units::services().await.ok();
+        let units = units::listed().await.ok();
         let look = move || {
             let listening = sockets::ports(&mut ProcFiles::open()?, discover::MOST_PORTS)?;
             let root = Path::new("/");

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use osmoda_types::api::agentd::system::Unit;
+use serde_json::Value;
 use tokio::process::Command;
 
 use super::HostError;
@@ -18,15 +19,28 @@ pub(super) async fn services() -> Result<Vec<Unit>, HostError> {
     if !Path::new("/run/systemd/system").is_dir() {
         return Err(HostError::NoSystemd);
     }
-    let mut command = Command::new("systemctl");
     // Not list-units --output=json, which does not tell the main process.
-    command.args([
-        "show",
-        "--all",
-        "--no-pager",
-        "--property=Id,LoadState,ActiveState,SubState,Description,MainPID",
-    ]);
-    command.args(["--", "*.service"]);
+    let properties = "--property=Id,LoadState,ActiveState,SubState,Description,MainPID";
+    let shown = systemctl(&["show", "--all", "--no-pager", properties, "--", "*.service"]).await?;
+    Ok(parse(&String::from_utf8_lossy(&shown)))
+}
+
+/// The same without main processes, in a tenth of the time: systemd answers one question, not one for each unit.
+pub(super) async fn listed() -> Result<Vec<Unit>, HostError> {
+    if !Path::new("/run/systemd/system").is_dir() {
+        return Err(HostError::NoSystemd);
+    }
+    let list = ["list-units", "--all", "--no-pager", "--output=json", "--type=service"];
+    match parse_list(&systemctl(&list).await?) {
+        Some(units) => Ok(units),
+        // systemd before 246 prints no JSON.
+        None => services().await,
+    }
+}
+
+async fn systemctl(arguments: &[&str]) -> Result<Vec<u8>, HostError> {
+    let mut command = Command::new("systemctl");
+    command.args(arguments);
     command.env("LC_ALL", "C").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let answer = tokio::time::timeout(PATIENCE, command.output()).await;
     let silent = |source| HostError::Systemctl { source };
@@ -34,7 +48,26 @@ pub(super) async fn services() -> Result<Vec<Unit>, HostError> {
     if !answer.status.success() {
         return Err(silent(std::io::Error::other(answer.status.to_string())));
     }
-    Ok(parse(&String::from_utf8_lossy(&answer.stdout)))
+    Ok(answer.stdout)
+}
+
+/// `[{"unit": …, "load": …, "active": …, "sub": …, "description": …}]`
+fn parse_list(listed: &[u8]) -> Option<Vec<Unit>> {
+    let listed: Value = serde_json::from_slice(listed).ok()?;
+    let unit = |row: &Value| {
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        Some(Unit {
+            unit: Some(text("unit")).filter(|id| !id.is_empty())?,
+            load: text("load"),
+            active: text("active"),
+            sub: text("sub"),
+            description: text("description"),
+            main_pid: None,
+        })
+    };
+    let mut units: Vec<Unit> = listed.as_array()?.iter().filter_map(unit).collect();
+    units.sort_by(|a, b| a.unit.cmp(&b.unit));
+    Some(units)
 }
 
 /// Blocks of `Name=value` lines with an empty line between two units.
@@ -77,5 +110,20 @@ mod tests {
         assert_eq!((ssh.sub.as_str(), ssh.main_pid), ("running", Some(812)));
         assert_eq!(ssh.description, "OpenBSD Secure Shell server, Id=x");
         assert!(parse("").is_empty());
+    }
+
+    #[test]
+    fn a_list_is_read_by_name_and_what_is_none_is_none() {
+        let listed = br#"[{"unit":"ssh.service","load":"loaded","active":"active","sub":"running","description":"OpenBSD"},
+            {"unit":"a.service","load":"not-found","active":"inactive","sub":"dead","description":""},{"sub":"x"},7]"#;
+        let units = parse_list(listed).unwrap();
+        assert_eq!(
+            units.iter().map(|unit| unit.unit.as_str()).collect::<Vec<_>>(),
+            ["a.service", "ssh.service"]
+        );
+        assert_eq!((units[1].sub.as_str(), units[1].main_pid), ("running", None));
+        for none in [&b""[..], b"ssh.service loaded active", b"{}"] {
+            assert!(parse_list(none).is_none());
+        }
     }
 }

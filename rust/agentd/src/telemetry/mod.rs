@@ -8,7 +8,8 @@ pub(crate) use ring::Ring;
 pub(crate) use sample::{Sample, Traffic};
 pub(crate) use window::window;
 
-/// Seconds between two samples.
-pub(crate) const EVERY_SECS: u64 = 10;
+/// Milliseconds between two samples.
+const EVERY_MS: i64 = 10_000;
 /// Samples of a day.
-pub(crate) const SLOTS: u64 = 24 * 3600 / EVERY_SECS;
+const SLOTS: i64 = 24 * 3600 * 1000 / EVERY_MS;
+const DAY_MS: i64 = SLOTS * EVERY_MS;

@@ -8,15 +8,13 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::sample::{SLOT_BYTES, Sample};
-use super::{EVERY_SECS, SLOTS};
+use super::{DAY_MS, EVERY_MS, SLOTS};
 
 /// What the file begins with: its kind and version, the bytes of a slot, how many there are.
 const HEADER: &[u8; HEADER_BYTES as usize] =
     b"osmoda telemetry 1 slot=96 every=10s n=8640\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 const HEADER_BYTES: u64 = 64;
-const FILE_BYTES: u64 = HEADER_BYTES + SLOTS * SLOT_BYTES as u64;
-const EVERY_MS: i64 = EVERY_SECS as i64 * 1000;
-const DAY_MS: i64 = SLOTS as i64 * EVERY_MS;
+const FILE_BYTES: u64 = HEADER_BYTES + SLOTS.unsigned_abs() * SLOT_BYTES as u64;
 
 /// The samples of a day.
 #[derive(Debug)]
@@ -80,7 +78,7 @@ impl Ring {
 }
 
 fn place(at_ms: i64) -> u64 {
-    let slot = at_ms.div_euclid(EVERY_MS).rem_euclid(SLOTS as i64).unsigned_abs();
+    let slot = at_ms.div_euclid(EVERY_MS).rem_euclid(SLOTS).unsigned_abs();
     HEADER_BYTES + slot * SLOT_BYTES as u64
 }
 
@@ -118,12 +116,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("telemetry.ring");
         let ring = Ring::open(&path).unwrap();
-        for turn in 0..SLOTS as i64 + 5 {
+        for turn in 0..SLOTS + 5 {
             ring.put(at(NOW + turn * EVERY_MS)).unwrap();
         }
-        let now = NOW + (SLOTS as i64 + 4) * EVERY_MS;
+        let now = NOW + (SLOTS + 4) * EVERY_MS;
         let samples = ring.samples(0, i64::MAX, now).unwrap();
-        assert_eq!((samples.len(), samples[0].at_ms), (SLOTS as usize, NOW + 5 * EVERY_MS));
+        assert_eq!((samples.len(), samples[0].at_ms), (8640, NOW + 5 * EVERY_MS));
         assert_eq!(std::fs::metadata(&path).unwrap().len(), FILE_BYTES);
     }
 

@@ -3,13 +3,12 @@
 use osmoda_types::api::agentd::telemetry::{Spread, TelemetryPoint, TelemetryWindowIn, TelemetryWindowOut};
 use osmoda_types::{Code, Problem, Since, Timestamp};
 
-use super::{EVERY_SECS, Ring, SLOTS, Sample};
+use super::{DAY_MS, EVERY_MS, Ring, Sample};
 
 /// Points of an answer whose step was not asked for, and of any answer.
 const POINTS: i64 = 120;
 const MOST_POINTS: i64 = 1000;
 const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = (SLOTS * EVERY_SECS * 1000) as i64;
 
 /// What of the last day was asked for. Blocks.
 pub(crate) fn window(
@@ -52,8 +51,8 @@ pub(crate) fn window(
 
 /// The least whole number of samples that makes few enough points.
 fn coarse(span_ms: i64) -> i64 {
-    let every = i64::try_from(EVERY_SECS).unwrap_or(1) * 1000;
-    ((span_ms + POINTS * every - 1) / (POINTS * every)).max(1) * every
+    let most = POINTS * EVERY_MS;
+    ((span_ms + most - 1) / most).max(1) * EVERY_MS
 }
 
 fn point(at: Timestamp, samples: &[Sample]) -> TelemetryPoint {
