@@ -45,8 +45,7 @@ def ready(path, deadline=20):
 
 
 def start(bins, root):
-    run = root / "run"
-    run.mkdir(exist_ok=True)
+    (run := root / "run").mkdir(exist_ok=True)
     args = [bins / "agentd", "--socket", run / "agentd.sock", "--state-dir", root / "state"]
     return subprocess.Popen(args, stderr=subprocess.DEVNULL), run / "agentd.sock"
 
@@ -134,12 +133,21 @@ def idle(pid, secs=20):
     print(f"agentd idle: RssAnon {anon:.1f} MB (target < 12), CPU {share:.2f} % of a core (target < 0.2)")
 
 
+def discover(path, rounds=20):
+    children, begun = [subprocess.Popen(["sleep", "600"]) for _ in range(200)], time.perf_counter()
+    for _ in range(rounds):
+        get(path, "/system/discover")
+    took = (time.perf_counter() - begun) / rounds * 1e3
+    [(child.kill(), child.wait()) for child in children]
+    print(f"discover: {took:.1f} ms with 200 processes more (target < 60)")
+
+
 def up(bins, root, rounds=5):
     alone, whole = [], []
     for number in range(rounds):
         begun = time.perf_counter()
-        (root / f"a{number}").mkdir()
-        child, path = start(bins, root / f"a{number}")
+        (folder := root / f"a{number}").mkdir()
+        child, path = start(bins, folder)
         ready(path)
         alone.append(time.perf_counter() - begun)
         child.terminate()
@@ -165,6 +173,7 @@ def main():
             bridge(bins, root, path)
             with tempfile.TemporaryDirectory() as folder:
                 file_read(path, pathlib.Path(folder))
+            discover(path)
             idle(child.pid)
         finally:
             child.terminate()

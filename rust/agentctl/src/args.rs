@@ -5,9 +5,13 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use osmoda_tlog::note::VerifierKey;
+use osmoda_types::api::agentd::firewall::{PortRange, Source};
+use osmoda_types::api::agentd::process::Signal;
 use osmoda_types::api::agentd::receipt::ReceiptId;
 use osmoda_types::api::agentd::service::Priority;
-use osmoda_types::{BackupId, IncidentId, MemoryId, Since, Toolset, UndoId, UnitName};
+use osmoda_types::api::agentd::sysctl::SysctlKey;
+use osmoda_types::api::agentd::system::Protocol;
+use osmoda_types::{BackupId, IncidentId, MemoryId, Since, Toolset, UndoId, UnitName, Within};
 
 /// Look at this machine and at what was done to it.
 ///
@@ -70,6 +74,22 @@ pub(crate) enum Verb {
     /// What this machine remembers: search, store, list, forget, reindex.
     #[command(subcommand)]
     Memory(Memory),
+    /// Interfaces, ways out and name servers.
+    Network,
+    /// Openings in the firewall.
+    #[command(subcommand)]
+    Firewall(Firewall),
+    /// The machine's accounts.
+    Users(Users),
+    /// Parameters of the kernel.
+    #[command(subcommand)]
+    Sysctl(Sysctl),
+    /// Send a signal to a process.
+    Signal(SignalArgs),
+    /// How well this machine is guarded, and what would make it better.
+    Score,
+    /// The last day: processors, memory, load, disk, network.
+    Telemetry(Telemetry),
     /// The tools an agent has on this machine.
     #[command(subcommand)]
     Tools(Tools),
@@ -371,6 +391,99 @@ pub(crate) struct MemoryForgetArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Firewall {
+    /// List the openings.
+    List,
+    /// Open ports for everybody or one network.
+    Allow(Allow),
+    /// Close what was opened; protocol, ports and source as they were opened.
+    Revoke(Opening),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Allow {
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    /// For so many seconds; until the firewall is loaded anew unless told.
+    #[arg(long = "ttl", value_name = "SECS", value_parser = ttl)]
+    pub(crate) ttl_secs: Option<Within<1, 31_536_000>>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Opening {
+    /// tcp or udp.
+    pub(crate) protocol: ProtocolName,
+    /// A port, or the first and last of several: 8000-8010.
+    #[arg(value_parser = ports)]
+    pub(crate) ports: (PortRange, Option<PortRange>),
+    /// Only from this address or network.
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) source: Option<Source>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ProtocolName {
+    Tcp,
+    Udp,
+}
+
+impl From<ProtocolName> for Protocol {
+    fn from(name: ProtocolName) -> Self {
+        match name {
+            ProtocolName::Tcp => Self::Tcp,
+            ProtocolName::Udp => Self::Udp,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Users {
+    /// Only people, not the accounts of services.
+    #[arg(long)]
+    pub(crate) people: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sysctl {
+    /// Print a parameter.
+    Get {
+        /// Its name, such as vm.swappiness.
+        #[arg(value_parser = sysctl_key)]
+        key: SysctlKey,
+    },
+    /// Set a parameter until the next boot.
+    Set {
+        /// Its name.
+        #[arg(value_parser = sysctl_key)]
+        key: SysctlKey,
+        /// Its new value.
+        value: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SignalArgs {
+    /// The process.
+    pub(crate) pid: u32,
+    /// HUP, INT, QUIT, USR1, USR2, TERM, KILL, STOP or CONT.
+    #[arg(default_value = "TERM", value_parser = signal)]
+    pub(crate) signal: Signal,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Telemetry {
+    /// From then on: RFC 3339, or an age such as 30m, 24h [default: 1h].
+    #[arg(long)]
+    pub(crate) since: Option<Since>,
+    /// Until then: RFC 3339, or an age.
+    #[arg(long)]
+    pub(crate) until: Option<Since>,
+    /// Seconds of one line.
+    #[arg(long, value_name = "SECS")]
+    pub(crate) step: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Tools {
     /// List the tools.
     List(ToolsList),
@@ -425,6 +538,30 @@ pub(crate) struct Man {
     pub(crate) dir: Option<PathBuf>,
 }
 
+fn ports(text: &str) -> Result<(PortRange, Option<PortRange>), String> {
+    let port =
+        |text: &str| text.parse().ok().and_then(PortRange::new).ok_or_else(|| format!("{text} is no port"));
+    match text.split_once('-') {
+        Some((first, last)) => Ok((port(first)?, Some(port(last)?))),
+        None => Ok((port(text)?, None)),
+    }
+}
+
+fn ttl(text: &str) -> Result<Within<1, 31_536_000>, String> {
+    text.parse().ok().and_then(Within::new).ok_or_else(|| "from 1 second to a year, 31536000".into())
+}
+
+fn sysctl_key(text: &str) -> Result<SysctlKey, String> {
+    SysctlKey::new(text).map_err(|error| error.to_string())
+}
+
+/// As the API spells it, in any case.
+fn signal(text: &str) -> Result<Signal, String> {
+    let name = serde_json::Value::String(text.to_ascii_uppercase());
+    serde_json::from_value(name)
+        .map_err(|_| "one of HUP, INT, QUIT, USR1, USR2, TERM, KILL, STOP, CONT".into())
+}
+
 fn toolset(text: &str) -> Result<Toolset, String> {
     let names = || Toolset::ALL.iter().map(|set| set.name()).collect::<Vec<_>>().join(", ");
     Toolset::ALL.iter().copied().find(|set| set.name() == text).ok_or_else(|| format!("one of {}", names()))
@@ -473,6 +610,10 @@ mod tests {
             &["events", "--follow", "--until", "1h"][..],
             &["events", "-f", "--q", "x"],
             &["events", "--since", "soon"],
+            &["firewall", "allow", "tcp", "70000"],
+            &["firewall", "allow", "icmp", "7"],
+            &["sysctl", "get", "../x"],
+            &["signal", "7", "SEGV"],
         ] {
             assert!(Cli::try_parse_from([&["agentctl"], bad].concat()).is_err(), "{bad:?}");
         }

@@ -12,8 +12,10 @@ mod health;
 mod incidents;
 mod journal;
 mod ledger;
+mod machine;
 mod manual;
 mod memory;
+mod network;
 mod receipts;
 #[cfg(test)]
 mod reference;
@@ -66,6 +68,13 @@ async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
         Verb::Card => card::card(&client, screen).await,
         Verb::Backup(args) => backup::backup(&client, &args, screen).await,
         Verb::Memory(verb) => memory::memory(&client, &verb, screen).await,
+        Verb::Network => network::network(&client, screen).await,
+        Verb::Firewall(verb) => network::firewall(&client, &verb, screen).await,
+        Verb::Users(args) => machine::users(&client, &args, screen).await,
+        Verb::Sysctl(verb) => machine::sysctl(&client, &verb, screen).await,
+        Verb::Signal(args) => machine::signal(&client, &args, screen).await,
+        Verb::Score => machine::score(&client, screen).await,
+        Verb::Telemetry(args) => machine::telemetry(&client, &args, screen).await,
         Verb::Tools(args::Tools::List(args)) => tools::list(&args, screen),
         Verb::Tools(args::Tools::Call(args)) => tools::call(&client, &args, screen).await,
         Verb::Connect(args) => connect::connect(&client, &args, screen),

@@ -3,15 +3,20 @@
 pub mod backup;
 pub mod card;
 mod config;
+mod control;
 mod files;
 mod identity;
 pub mod incidents;
 mod journal;
 pub mod ledger;
 pub mod memory;
+mod netlink;
+mod network;
+mod security;
 mod service;
 mod shell;
 pub mod system;
+mod telemetry;
 mod undo;
 mod units;
 

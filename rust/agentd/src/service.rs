@@ -2,6 +2,7 @@
 
 mod hands;
 mod ledger;
+mod machine;
 mod memory;
 mod record;
 
@@ -13,7 +14,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use osmoda_runtime::{Bound, Context, Recorder, Service, Setup, StartError, Urgency};
 use osmoda_types::api::agentd::ledger::AppendedEvent;
-use osmoda_types::api::agentd::system::{SystemDiscover, SystemHealth, SystemHealthOut, SystemQuery};
+use osmoda_types::api::agentd::system::{SystemHealth, SystemHealthOut};
 use osmoda_types::ledger::NewEvent;
 use osmoda_types::{Daemon, Empty, MachineId, Problem, chain};
 
@@ -26,12 +27,15 @@ use crate::incidents::Incidents;
 use crate::ledger::Engine;
 use crate::memory::Memory;
 use crate::system::Machine;
+use crate::telemetry::Ring;
 use crate::undo::Journal;
 use crate::units::Units;
 
 /// agentd's state.
 pub(crate) struct Agentd {
     machine: Machine,
+    /// The last day; none where its file can neither be opened nor made.
+    telemetry: Option<Arc<Ring>>,
     pub(crate) ledger: Arc<Engine>,
     pub(crate) hands: Hands,
     pub(crate) files: Files,
@@ -71,8 +75,14 @@ pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
     backups.complete(&ledger, &incidents).await;
     let memory = Memory::open(&setup.state_root, setup.clock.clone(), setup.entropy.clone()).await;
     let memory = Arc::new(memory);
+    let telemetry = machine::open_telemetry(setup.state_dir.join("telemetry.ring")).await;
+    let machine = match &telemetry {
+        Some(ring) => Machine::keeping(ring.clone(), setup.clock.clone()).await,
+        None => Machine::start().await,
+    };
     let state = Arc::new(Agentd {
-        machine: Machine::start().await,
+        machine,
+        telemetry,
         ledger: ledger.clone(),
         units: Units::new(hands.clone()),
         hands,
@@ -84,13 +94,8 @@ pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
         backups,
         machine_id: Box::new(id),
     });
-    let service = Service::new(Daemon::Agentd, state)
-        .on::<SystemHealth, _, _>(health)
-        .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
-        .on::<SystemDiscover, _, _>(
-            |agentd, _, Empty {}| async move { Ok(agentd.machine.discover().await?) },
-        );
-    let service = [hands::serve, memory::serve, record::serve, ledger::serve]
+    let service = Service::new(Daemon::Agentd, state).on::<SystemHealth, _, _>(health);
+    let service = [machine::serve, hands::serve, memory::serve, record::serve, ledger::serve]
         .into_iter()
         .fold(service, |service, part| part(service));
     let watched = incidents.clone();

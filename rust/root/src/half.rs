@@ -8,6 +8,7 @@ use crate::file::{self, Places};
 use crate::service;
 use crate::spawn;
 use crate::verb::{Answer, Verb};
+use crate::{firewall, signal, sysctl};
 
 /// Does what verbs say, with the rights of its process.
 #[derive(Debug)]
@@ -27,18 +28,28 @@ impl Half {
     /// # Errors
     /// Why it was refused or failed, as the caller's caller may read it.
     pub async fn perform(&self, verb: Verb, given: Vec<OwnedFd>) -> Result<(Answer, Vec<OwnedFd>), Problem> {
-        match verb {
+        let answer = match verb {
             Verb::File(verb) => {
                 let places = self.places.clone();
                 let done = tokio::task::spawn_blocking(move || file::perform(&places, verb, given)).await;
                 let (answer, fds) = done.map_err(|_| Problem::new(Code::InternalPanic))??;
-                Ok((Answer::File(answer), fds))
+                return Ok((Answer::File(answer), fds));
             }
-            Verb::Spawn(what) => {
-                let ended = spawn::run(what, given, self.shell_user.clone()).await?;
-                Ok((Answer::Ended(ended), Vec::new()))
+            Verb::Spawn(what) => Answer::Ended(spawn::run(what, given, self.shell_user.clone()).await?),
+            Verb::Service { unit, act } => Answer::Job(service::act(&unit, act).await?),
+            Verb::Sysctl { key, value } => blocking(move || sysctl::write(&key, &value)).await?,
+            Verb::Signal { pid, start_time, signal } => {
+                blocking(move || signal::send(pid, start_time, signal)).await?
             }
-            Verb::Service { unit, act } => Ok((Answer::Job(service::act(&unit, act).await?), Vec::new())),
-        }
+            Verb::FirewallList {} => firewall::list().await?,
+            Verb::FirewallAllow { ports } => firewall::allow(ports).await?,
+            Verb::FirewallRevoke { ports } => firewall::revoke(ports).await?,
+        };
+        Ok((answer, Vec::new()))
     }
+}
+
+/// Does what may wait for the kernel where it holds nobody up.
+async fn blocking(act: impl FnOnce() -> Result<Answer, Problem> + Send + 'static) -> Result<Answer, Problem> {
+    tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| Err(Code::InternalPanic.into()))
 }

@@ -2,12 +2,17 @@
 //! where there is no second user to run it as.
 
 pub mod file;
+mod firewall;
 mod half;
 mod hands;
+mod nft;
+pub mod process;
 mod protected;
 pub mod serve;
 mod service;
+mod signal;
 pub mod spawn;
+mod sysctl;
 pub mod systemd;
 mod verb;
 mod wire;

@@ -362,6 +362,13 @@ const CATALOGUE: &[&[Call]] = &[
     api::agentd::receipt::CALLS,
     api::agentd::card::CALLS,
     api::agentd::backup::CALLS,
+    api::agentd::network::CALLS,
+    api::agentd::users::CALLS,
+    api::agentd::sysctl::CALLS,
+    api::agentd::process::CALLS,
+    api::agentd::firewall::CALLS,
+    api::agentd::security::CALLS,
+    api::agentd::telemetry::CALLS,
 ];
 
 #[cfg(test)]

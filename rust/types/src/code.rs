@@ -112,6 +112,15 @@ codes! {
     JournalAbsent = "journal.absent", 503, "this machine has no journal", "look for log files instead, or run it on a machine with systemd-journald";
     JournalDenied = "journal.denied", 503, "agentd may not read the journal", "add agentd's user to the group systemd-journal and restart agentd";
     MemoryNotFound = "memory.not_found", 404, "there is no such memory", "GET /memory lists the memories there are";
+    RootRequired = "root.required", 403, "this needs root, which agentd does not have here", "run it as a system: osmoda up --system, or the distribution's unit";
+    SysctlNotFound = "sysctl.not_found", 404, "the kernel has no such parameter", "look below /proc/sys; a module that is not loaded has none";
+    SysctlRejected = "sysctl.rejected", 422, "the kernel does not take this value", "read the parameter to see its form, then send one like it";
+    ProcessNotFound = "process.not_found", 404, "there is no such process", "system_query processes lists those that run";
+    ProcessReused = "process.reused", 409, "the pid is another process than the one that was meant", "ask system_query processes again and look at its command";
+    FirewallAbsent = "firewall.absent", 503, "the table inet osmoda is not loaded", "load docs/osmoda.nft, as docs/network.md says; the NixOS module does it";
+    FirewallNotFound = "firewall.not_found", 404, "there is no such opening", "firewall_list shows the openings; all of protocol, ports and source must be the same";
+    FirewallOverlaps = "firewall.overlaps", 409, "it overlaps another opening in part", "revoke the other one first, or name other ports; firewall_list shows both";
+    CgroupAbsent = "cgroup.absent", 503, "this machine has no control groups of version 2", "ask for processes instead";
 }
 
 impl Serialize for Code {

@@ -4,6 +4,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::api::agentd::firewall::OpenPorts;
+use crate::api::agentd::process::Signal;
 use crate::{Actor, BackupId, Code, Effect, IncidentId, MachineId, MemoryId, RequestId, Timestamp, UndoId};
 
 /// Largest canonical payload of an event, in bytes.
@@ -484,6 +486,45 @@ pub struct MemoryForgotten {
     pub source: Option<String>,
 }
 
+/// `agentd.sysctl.changed`: a parameter of the kernel has another value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SysctlChanged {
+    /// Version of this payload.
+    pub v: u32,
+    /// The parameter.
+    pub key: String,
+    /// What it was; none where it can only be written.
+    pub before: Option<String>,
+    /// What the kernel made of it.
+    pub after: Option<String>,
+}
+
+/// `agentd.process.signalled`: a process got a signal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessSignalled {
+    /// Version of this payload.
+    pub v: u32,
+    /// Its id.
+    pub pid: u32,
+    /// Name of its program.
+    pub name: String,
+    /// The unit it ran in.
+    pub unit: Option<String>,
+    /// The signal, without SIG.
+    pub signal: Signal,
+}
+
+/// `agentd.firewall.allowed` and `agentd.firewall.revoked`: who may reach which ports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FirewallChanged {
+    /// Version of this payload.
+    pub v: u32,
+    /// The opening as it was before; none where there was none.
+    pub before: Option<OpenPorts>,
+    /// The opening as it is now; none where there is none any more.
+    pub after: Option<OpenPorts>,
+}
+
 /// One kind of event that is not a call of the catalogue.
 pub struct Fact {
     /// Its type; `<…>` stands for a part that varies.
@@ -603,5 +644,25 @@ pub const FACTS: &[Fact] = &[
         kind: "agentd.memory.forgotten",
         summary: "memories are gone; only their ids",
         payload: || schema_for!(MemoryForgotten),
+    },
+    Fact {
+        kind: "agentd.sysctl.changed",
+        summary: "a parameter of the kernel has another value",
+        payload: || schema_for!(SysctlChanged),
+    },
+    Fact {
+        kind: "agentd.process.signalled",
+        summary: "a process got a signal",
+        payload: || schema_for!(ProcessSignalled),
+    },
+    Fact {
+        kind: "agentd.firewall.allowed",
+        summary: "ports were opened, or opened for another time",
+        payload: || schema_for!(FirewallChanged),
+    },
+    Fact {
+        kind: "agentd.firewall.revoked",
+        summary: "an opening was taken back",
+        payload: || schema_for!(FirewallChanged),
     },
 ];

@@ -42,6 +42,17 @@ def checks(agentd):
         stat = os.statvfs("/")
         assert root["total_bytes"] == stat.f_blocks * stat.f_frsize, root
 
+    def kernel():
+        seen, name = ask(agentd, "kernel"), os.uname()
+        assert (seen["release"], seen["version"], seen["architecture"]) == (name.release, name.version, name.machine), seen
+        assert seen["command_line"] == open("/proc/cmdline").read().strip()
+        chips = {open(f"/sys/class/hwmon/{chip}/name").read().strip() for chip in os.listdir("/sys/class/hwmon")} if os.path.isdir("/sys/class/hwmon") else set()
+        assert {row["chip"] for row in ask(agentd, "sensors")} <= chips
+        root = next((line.split()[1] for line in open("/proc/mounts") if line.split()[2] == "cgroup2"), None)
+        if root:
+            paths = {"/" + os.path.relpath(folder, root) for folder, _, _ in os.walk(root)} - {"/."}
+            assert {row["path"] for row in ask(agentd, "cgroups", limit=10000)} == paths
+
     def absent():
         for query, code, there in (("services", "systemd.absent", "/run/systemd/system"), ("generations", "nix.absent", "/nix/var/nix/profiles/system")):
             answer = agentd.call("POST", "/system/query", {"query": query})
@@ -55,5 +66,6 @@ def checks(agentd):
     yield "a busy process is found, and is gone when it is gone", processes
     yield "a port and a connection are found with their process", ports
     yield "hostname, uptime, users, mounts and disks are what this program sees", plain
+    yield "kernel, sensors and control groups are what the kernel's files say", kernel
     yield "what a machine does not have is an error with a remedy, not an empty answer", absent
     yield "health knows each core", health

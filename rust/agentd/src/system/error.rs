@@ -34,6 +34,9 @@ pub enum HostError {
     /// There are no generations.
     #[error("there is no system profile")]
     NoGenerations,
+    /// Control groups of version 2 are not mounted.
+    #[error("there are no control groups of version 2")]
+    NoCgroups,
     /// An argument does not belong to the query.
     #[error("{pointer} does not belong to this query")]
     Argument {
@@ -53,6 +56,7 @@ impl From<HostError> for Problem {
             }
             HostError::Systemd(error) => error.into(),
             HostError::NoGenerations => Self::new(Code::NixAbsent),
+            HostError::NoCgroups => Self::new(Code::CgroupAbsent),
             HostError::Argument { pointer } => {
                 Self::new(Code::RequestField).at(pointer, "does not belong to this query")
             }

@@ -1,20 +1,31 @@
 //! The machine as agentd's calls see it.
 
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agentd_root::systemd::SystemdError;
+use osmoda_types::api::agentd::security::SecurityScoreOut;
 use osmoda_types::api::agentd::system::{
     Hostname, MachineHealth, Query, QueryResult, Sort, SystemDiscoverOut, SystemQueryIn, SystemQueryOut,
     Uptime,
 };
+use osmoda_types::api::agentd::users::{UserListIn, UserListOut};
+use osmoda_types::{Clock, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Semaphore;
 
+use crate::security::{self, Seen};
+use crate::telemetry::Ring;
+
 use super::accounts::Accounts;
+use super::keeper::Keeper;
 use super::procfiles::ProcFiles;
 use super::sampler::Sampler;
-use super::{HostError, discover, generations, mounts, processes, sockets, units};
+use super::{
+    HostError, cgroups, discover, generations, groups, kernel, mounts, processes, sensors, sockets, units,
+};
 
 /// The machine; its sampler runs as long as this lives.
 pub struct Machine {
@@ -28,7 +39,16 @@ const MOST_WALKS: usize = 2;
 impl Machine {
     /// Takes the first sample, then samples in the background; within a tokio runtime.
     pub async fn start() -> Self {
-        Self { sampler: Sampler::start().await, walks: Semaphore::new(MOST_WALKS) }
+        Self::sampling(None).await
+    }
+
+    /// As [`Machine::start`], and keeps a sample each 10 s.
+    pub(crate) async fn keeping(ring: Arc<Ring>, clock: Arc<dyn Clock>) -> Self {
+        Self::sampling(Some(Keeper::new(ring, clock))).await
+    }
+
+    async fn sampling(keeper: Option<Keeper>) -> Self {
+        Self { sampler: Sampler::start(keeper).await, walks: Semaphore::new(MOST_WALKS) }
     }
 
     /// How the machine was at the last sample, at most 2 s ago, its disks at most 10 s ago. Reads nothing.
@@ -62,17 +82,45 @@ impl Machine {
     /// [`HostError`] where /proc is hidden or systemd does not answer.
     pub async fn discover(&self) -> Result<SystemDiscoverOut, HostError> {
         let units = async {
-            match units::services().await {
+            match units::listed().await {
                 Err(HostError::Systemd(SystemdError::Absent)) => Ok(None),
                 answered => answered.map(Some),
             }
         };
         let (units, found) = tokio::join!(units, self.walk(discover::discover));
-        let found = found.and_then(|mut found| {
-            discover::add_units(&mut found, units?);
-            Ok(found)
-        });
+        let found = found.and_then(|found| Ok(found.with_units(units?)));
         found.inspect_err(log)
+    }
+
+    /// Lists accounts.
+    ///
+    /// # Errors
+    /// [`HostError::Read`] where /etc hides them.
+    pub async fn users(&self, input: UserListIn) -> Result<UserListOut, HostError> {
+        self.walk(move || groups::list(&input)).await.inspect_err(log)
+    }
+
+    /// Judges how well the machine is guarded.
+    ///
+    /// # Errors
+    /// [`HostError`] where the sockets are hidden.
+    pub async fn security(&self) -> Result<SecurityScoreOut, HostError> {
+        // What systemd does not tell is unknown to the one check that needs it.
+        let units = units::listed().await.ok();
+        let look = move || {
+            let listening = sockets::ports(&mut ProcFiles::open()?, discover::MOST_PORTS)?;
+            let root = Path::new("/");
+            Ok(security::score(&Seen { root, ports: &listening.ports, units: units.as_deref() }))
+        };
+        self.walk(look).await.inspect_err(log)
+    }
+
+    /// When the machine was booted, to the second.
+    ///
+    /// # Errors
+    /// [`HostError::Blind`] while /proc cannot be read.
+    pub fn booted_at(&self) -> Result<Timestamp, HostError> {
+        Ok(self.sampler.reading()?.booted_at)
     }
 
     async fn answer(
@@ -82,7 +130,7 @@ impl Machine {
         if args.sort.is_some() && query != Query::Processes {
             return Err(HostError::Argument { pointer: "/args/sort" });
         }
-        if args.limit.is_some() && matches!(query, Query::Hostname | Query::Uptime) {
+        if args.limit.is_some() && matches!(query, Query::Hostname | Query::Uptime | Query::Kernel) {
             return Err(HostError::Argument { pointer: "/args/limit" });
         }
         let limit = args.limit.map_or(100, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
@@ -115,6 +163,11 @@ impl Machine {
             Query::Generations => {
                 listed(QueryResult::Generations, self.walk(generations::generations).await?, limit)
             }
+            Query::Sensors => {
+                listed(QueryResult::Sensors, self.walk(|| Ok(sensors::sensors())).await?, limit)
+            }
+            Query::Cgroups => listed(QueryResult::Cgroups, self.walk(cgroups::cgroups).await?, limit),
+            Query::Kernel => (QueryResult::Kernel(self.walk(kernel::kernel).await?), None),
         };
         Ok(SystemQueryOut { answer, total })
     }
@@ -158,7 +211,10 @@ fn hostname() -> Result<Hostname, HostError> {
 /// The caller learns that the machine cannot be read, the log learns why.
 fn log(error: &HostError) {
     // systemd's trouble is logged where it is answered.
-    if !matches!(error, HostError::Systemd(_) | HostError::NoGenerations | HostError::Argument { .. }) {
+    if !matches!(
+        error,
+        HostError::Systemd(_) | HostError::NoGenerations | HostError::NoCgroups | HostError::Argument { .. }
+    ) {
         tracing::error!(error = error as &dyn std::error::Error, "the machine cannot be read");
     }
 }
@@ -308,6 +364,9 @@ mod tests {
             Query::Users,
             Query::Mounts,
             Query::Generations,
+            Query::Sensors,
+            Query::Cgroups,
+            Query::Kernel,
         ];
         let conforms = |schema: schemars::Schema, answer: serde_json::Value| {
             jsonschema::validate(&schema.to_value(), &answer)
@@ -322,7 +381,10 @@ mod tests {
                     conforms((SystemQuery::CALL.output)(), value);
                 }
                 Err(problem) => {
-                    assert!([Code::SystemdAbsent, Code::NixAbsent].contains(&problem.code), "{query:?}");
+                    assert!(
+                        [Code::SystemdAbsent, Code::NixAbsent, Code::CgroupAbsent].contains(&problem.code),
+                        "{query:?}"
+                    );
                 }
             }
         }

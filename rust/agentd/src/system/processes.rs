@@ -101,6 +101,11 @@ pub(super) fn unit_of(cgroups: &[u8]) -> Option<String> {
     unit(".service").or_else(|| unit(".scope")).map(str::to_owned)
 }
 
+/// The unit of a control group's path.
+pub(super) fn unit_of_path(path: &str) -> Option<String> {
+    unit_of(format!("0::{path}").as_bytes())
+}
+
 impl Ticks {
     /// Fields 14, 15 and 22 of /proc/PID/stat (proc_pid_stat(5)); the name before them may hold anything.
     fn parse(stat: &[u8]) -> Option<Self> {

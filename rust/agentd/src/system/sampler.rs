@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::cores::{CoreTime, boot_time, core_times, usage};
 use super::disks::Disks;
+use super::keeper::Keeper;
 use super::processes::{self, Ticks};
 use super::{HostError, procfiles::ProcFiles};
 
@@ -59,13 +60,14 @@ struct Looker {
     cores: Vec<CoreTime>,
     disks: Vec<Disk>,
     blind: bool,
+    keeper: Option<Keeper>,
 }
 
 impl Sampler {
-    /// Takes the first sample and begins to take the others.
-    pub(super) async fn start() -> Self {
+    /// Takes the first sample and begins to take the others; every walk's also goes to the keeper.
+    pub(super) async fn start(keeper: Option<Keeper>) -> Self {
         let (samples, disks) = (Arc::new(Mutex::new(Samples::default())), Arc::new(Disks::default()));
-        let mut looker = Looker::default();
+        let mut looker = Looker { keeper, ..Looker::default() };
         looker.look(&samples, &disks, true).await;
         let (sampling, asking) = (samples.clone(), disks.clone());
         let task = tokio::spawn(async move {
@@ -133,7 +135,11 @@ impl Looker {
             tracing::error!(error = error as &dyn std::error::Error, "the machine cannot be sampled");
         }
         self.blind = reading.is_err();
-        lock(samples).reading = reading.ok();
+        let reading = reading.ok();
+        lock(samples).reading.clone_from(&reading);
+        if let (Some(keeper), Some(reading)) = (&mut self.keeper, reading) {
+            keeper.look(&reading, walk).await;
+        }
     }
 
     fn read(&mut self) -> Result<Reading, HostError> {
@@ -175,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_sample_is_there_at_once() {
-        let sampler = Sampler::start().await;
+        let sampler = Sampler::start(None).await;
         let reading = sampler.reading().unwrap();
         assert!(!reading.cpu.cores.is_empty() && reading.memory.available_bytes > 0);
         assert!(reading.disks.iter().any(|disk| disk.mount == "/" && disk.total_bytes > 0));

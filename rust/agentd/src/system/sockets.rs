@@ -1,6 +1,7 @@
 //! Ports and connections, from /proc/net. The tables are read line by line, because a busy machine has 10^5 of them and
 //! only the rows that are shown are kept; a crate that returns a whole table would need tens of megabytes for it.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,6 +13,8 @@ use super::accounts::Accounts;
 use super::first::First;
 use super::holders::Holders;
 use super::procfiles::ProcFiles;
+use super::{cgroups, processes};
+use crate::netlink::diag;
 
 /// Listening ports, and what is known about all of them.
 pub(super) struct Listening {
@@ -49,6 +52,7 @@ pub(super) fn ports(files: &mut ProcFiles, limit: usize) -> Result<Listening, Ho
     let (mut sockets, rest) = first.into_rows();
     let holders = Holders::find(files, sockets.iter().map(|socket| socket.inode))?;
     sockets.sort_by_key(|socket| (socket.protocol, socket.local, holders.pid(socket.inode)));
+    let units = if holders.hides_some() { units_of(&sockets, &holders) } else { HashMap::new() };
     let port = |socket: Socket| {
         let holder = holders.of(socket.inode);
         Port {
@@ -59,12 +63,26 @@ pub(super) fn ports(files: &mut ProcFiles, limit: usize) -> Result<Listening, Ho
             process: holder.process,
             user: accounts.name(socket.uid),
             pid_hidden: holder.hidden,
+            unit: units.get(&socket.inode).cloned(),
         }
     };
     let mut ports: Vec<Port> = sockets.into_iter().map(port).collect();
     // Several sockets of one process on one port (SO_REUSEPORT) are one port.
     ports.dedup();
     Ok(Listening { total: ports.len() as u64 + rest, hidden: holders.hides_some(), ports })
+}
+
+/// The units of the sockets whose process is hidden, by inode: through the control group the socket was made in.
+fn units_of(sockets: &[Socket], holders: &Holders) -> HashMap<u64, String> {
+    let groups = diag::cgroups_of_listeners();
+    let group_of = |socket: &Socket| {
+        let hidden = holders.of(socket.inode).hidden;
+        Some((socket.inode, *groups.get(&socket.inode).filter(|_| hidden)?))
+    };
+    let wanted: Vec<(u64, u64)> = sockets.iter().filter_map(group_of).collect();
+    let paths = cgroups::paths_of(wanted.iter().map(|(_, group)| *group).collect());
+    let unit = |(inode, group): (u64, u64)| Some((inode, processes::unit_of_path(paths.get(&group)?)?));
+    wanted.into_iter().filter_map(unit).collect()
 }
 
 /// The first `limit` TCP connections by local and remote address, and how many there are.

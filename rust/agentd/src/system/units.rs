@@ -12,9 +12,6 @@ const AT_ONCE: usize = 16;
 /// Every unit of type service that systemd has in memory, by name.
 pub(super) async fn services() -> Result<Vec<Unit>, HostError> {
     let systemd = Systemd::connect().await?;
-    let mut listed = systemd.list().await?;
-    listed.retain(|unit| unit.unit.ends_with(".service"));
-    listed.sort_by(|a, b| a.unit.cmp(&b.unit));
     let with_pid = |unit: Listed| {
         let systemd = &systemd;
         async move {
@@ -25,5 +22,25 @@ pub(super) async fn services() -> Result<Vec<Unit>, HostError> {
             Ok(Unit { unit, load, active, sub, description, main_pid })
         }
     };
-    stream::iter(listed).map(with_pid).buffered(AT_ONCE).try_collect().await
+    stream::iter(known(&systemd).await?).map(with_pid).buffered(AT_ONCE).try_collect().await
+}
+
+/// The same without main processes, in a tenth of the time: systemd answers one question, not one for each unit.
+pub(super) async fn listed() -> Result<Vec<Unit>, HostError> {
+    let without_pid = |Listed { unit, load, active, sub, description, .. }| Unit {
+        unit,
+        load,
+        active,
+        sub,
+        description,
+        main_pid: None,
+    };
+    Ok(known(&Systemd::connect().await?).await?.into_iter().map(without_pid).collect())
+}
+
+async fn known(systemd: &Systemd) -> Result<Vec<Listed>, HostError> {
+    let mut listed = systemd.list().await?;
+    listed.retain(|unit| unit.unit.ends_with(".service"));
+    listed.sort_by(|a, b| a.unit.cmp(&b.unit));
+    Ok(listed)
 }

@@ -202,7 +202,7 @@ fn touches(change: &Change) -> Vec<&str> {
     match change {
         Change::File { path, .. } | Change::Forgotten { path, .. } => vec![path],
         Change::Moved { from, to, .. } => vec![from, to],
-        Change::Unit { unit, .. } => vec![unit],
+        Change::Unit { unit, .. } => vec![unit.as_str()],
         Change::Remembered { .. } => vec![],
     }
 }

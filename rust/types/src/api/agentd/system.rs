@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::kernel::{Cgroup, Kernel, Sensor};
 use crate::health::Health;
 use crate::{Call, Code, Daemon, Empty, Endpoint, Method, Timestamp, Toolset, Within};
 
@@ -164,6 +165,12 @@ pub enum Query {
     Mounts,
     /// NixOS generations.
     Generations,
+    /// Temperatures, fans, voltages, currents, powers.
+    Sensors,
+    /// Control groups and what they use, the most memory first.
+    Cgroups,
+    /// The kernel that runs.
+    Kernel,
 }
 
 /// How to shape the answer; a query ignores nothing: what does not apply to it is refused.
@@ -221,6 +228,12 @@ pub enum QueryResult {
     Mounts(Vec<Mount>),
     /// `generations`.
     Generations(Vec<Generation>),
+    /// `sensors`.
+    Sensors(Vec<Sensor>),
+    /// `cgroups`.
+    Cgroups(Vec<Cgroup>),
+    /// `kernel`.
+    Kernel(Kernel),
 }
 
 /// A running process.
@@ -301,6 +314,9 @@ pub struct Port {
     /// Some process holds it, but agentd may not see which.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pid_hidden: bool,
+    /// Of a hidden process: the unit whose control group the socket was made in, as the kernel tells everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
 }
 
 /// Kind of a socket.
@@ -384,9 +400,9 @@ impl Endpoint for SystemQuery {
     type In = SystemQueryIn;
     type Out = SystemQueryOut;
     const CALL: Call = Call::observe::<Self>(Daemon::Agentd, Method::Post, "/system/query",
-        "Ask the machine: processes, disk, hostname, uptime, services, ports, connections, users, mounts, generations.")
+        "Ask the machine: processes, disk, hostname, uptime, services, ports, connections, users, mounts, generations, sensors, cgroups, kernel.")
         .tool("system_query", Toolset::System)
-        .errors(&[Code::HostUnreadable, Code::SystemdAbsent, Code::NixAbsent])
+        .errors(&[Code::HostUnreadable, Code::SystemdAbsent, Code::NixAbsent, Code::CgroupAbsent])
         .example(|| (json!({"query": "processes", "args": {"sort": "cpu", "limit": 1}}),
             json!({"query": "processes", "result": [{"pid": 1, "ppid": 0, "name": "systemd", "command": "/sbin/init", "user": "root",
                 "uid": 0, "state": "S", "cpu_percent": 0.1, "memory_bytes": 13_107_200, "threads": 1,
@@ -417,7 +433,8 @@ pub struct Discovered {
     pub name: String,
     /// What it is: `nginx`, `postgres`, `redis`, `node`, `sshd` …, or `other`.
     pub kind: String,
-    /// Its process, the first of several; null when it is hidden and its port alone tells what it is.
+    /// Its process, the first of several; of a port whose process is hidden, the main process of the unit that opened it;
+    /// null when not even the unit is known and the port alone tells what it is.
     pub pid: Option<u32>,
     /// The unit of systemd's system manager it runs in.
     pub unit: Option<String>,
