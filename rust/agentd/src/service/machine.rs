@@ -18,6 +18,7 @@ use super::Agentd;
 use crate::control::{firewall, signal, sysctl};
 use crate::network;
 use crate::telemetry::{self, Ring};
+use crate::undo::Change;
 
 pub(super) fn serve(service: Service<Agentd>) -> Service<Agentd> {
     service
@@ -27,20 +28,41 @@ pub(super) fn serve(service: Service<Agentd>) -> Service<Agentd> {
         .on::<UserList, _, _>(|agentd, _, input| async move { Ok(agentd.machine.users(input).await?) })
         .on::<SysctlGet, _, _>(|_, _, input| looked(move || sysctl::get(&input)))
         .on::<SysctlSet, _, _>(|agentd, context, input| async move {
-            sysctl::set(&agentd.hands, &context, input).await
+            let key = input.key.clone();
+            let set = sysctl::set(&agentd.hands, &context, input).await?;
+            if let (Some(before), Some(after)) = (set.before.clone(), set.after.clone())
+                && before != after
+            {
+                can_be_undone(&agentd, &context, Change::Sysctl { key, before, after }).await?;
+            }
+            Ok(set)
         })
         .on::<ProcessSignal, _, _>(|agentd, context, input| async move {
             signal::send(&agentd.hands, &context, agentd.machine.booted_at()?, input).await
         })
         .on::<FirewallList, _, _>(|agentd, _, Empty {}| async move { firewall::list(&agentd.hands).await })
         .on::<FirewallAllow, _, _>(|agentd, context, input| async move {
-            firewall::allow(&agentd.hands, &context, input).await
+            let changed = firewall::allow(&agentd.hands, &context, input).await?;
+            let change = Change::Firewall { before: changed.before, after: changed.after };
+            can_be_undone(&agentd, &context, change).await?;
+            Ok(changed)
         })
         .on::<FirewallRevoke, _, _>(|agentd, context, input| async move {
-            firewall::revoke(&agentd.hands, &context, input).await
+            let changed = firewall::revoke(&agentd.hands, &context, input).await?;
+            let change = Change::Firewall { before: changed.before, after: changed.after };
+            can_be_undone(&agentd, &context, change).await?;
+            Ok(changed)
         })
         .on::<SecurityScore, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.machine.security().await?) })
         .on::<TelemetryWindow, _, _>(telemetry_window)
+}
+
+/// What was before is known only when it is done: a crash in between leaves the change and no entry.
+async fn can_be_undone(agentd: &Agentd, context: &Context, change: Change) -> Result<(), Problem> {
+    let undo = context.new_undo();
+    agentd.journal.record(context, undo, change, None).await?;
+    context.undone_by(undo);
+    Ok(())
 }
 
 /// Without a file there is no yesterday; all else goes on.

@@ -15,6 +15,8 @@ use agentd_root::Act;
 use agentd_root::file::Looks;
 use osmoda_runtime::Context;
 use osmoda_store::Error;
+use osmoda_types::api::agentd::firewall::OpenPorts;
+use osmoda_types::api::agentd::sysctl::SysctlKey;
 use osmoda_types::{Actor, Code, MemoryId, Problem, RequestId, Timestamp, UndoId, UnitName};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
@@ -67,6 +69,22 @@ pub(crate) enum Change {
         memory: MemoryId,
         /// Where its file was, from the memory folder.
         path: String,
+    },
+    /// A parameter of the kernel was set.
+    Sysctl {
+        /// Which.
+        key: SysctlKey,
+        /// Its value before.
+        before: String,
+        /// Its value since.
+        after: String,
+    },
+    /// The firewall was opened or closed.
+    Firewall {
+        /// The opening before.
+        before: Option<OpenPorts>,
+        /// The opening since.
+        after: Option<OpenPorts>,
     },
 }
 

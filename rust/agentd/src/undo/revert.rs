@@ -6,8 +6,10 @@ use std::os::fd::OwnedFd;
 use agentd_root::file::{FileAnswer, FileVerb, Seen};
 use agentd_root::{Act, Answer, Verb};
 use osmoda_runtime::Context;
+use osmoda_types::api::agentd::firewall::OpenPorts;
 use osmoda_types::api::agentd::ledger::EventsLogIn;
 use osmoda_types::api::agentd::memory::MemoryForgetIn;
+use osmoda_types::api::agentd::sysctl::{SysctlGetIn, SysctlKey};
 use osmoda_types::api::agentd::undo::{Irreversible, UndoIn, UndoOut, Undone};
 use osmoda_types::ledger::{CallResult, ChangeUndone, Event, Outcome};
 use osmoda_types::{
@@ -15,6 +17,7 @@ use osmoda_types::{
 };
 
 use super::{Change, Entry, Kept};
+use crate::control::{firewall, sysctl};
 use crate::files::digest;
 use crate::memory::MemoryError;
 use crate::service::Agentd;
@@ -90,6 +93,8 @@ async fn take_back(agentd: &Agentd, entry: &Entry, dry: bool) -> Result<(), Prob
         Change::Unit { unit, before, act } => self::unit(agentd, unit, before, *act, dry).await,
         Change::Remembered { memory, digest } => remembered(agentd, *memory, digest, dry).await,
         Change::Forgotten { path, .. } => forgotten(agentd, entry.undo, path, dry).await,
+        Change::Sysctl { key, before, after } => parameter(agentd, key, before, after, dry).await,
+        Change::Firewall { before, after } => opening(agentd, before.as_ref(), after.as_ref(), dry).await,
     }
 }
 
@@ -186,6 +191,46 @@ async fn forgotten(agentd: &Agentd, undo: UndoId, path: &str, dry: bool) -> Resu
     Ok(agentd.memory.put_back(path, bytes).await?)
 }
 
+async fn parameter(
+    agentd: &Agentd,
+    key: &SysctlKey,
+    before: &str,
+    after: &str,
+    dry: bool,
+) -> Result<(), Problem> {
+    let now = sysctl::get(&SysctlGetIn { key: key.clone() })?.value;
+    if now == before {
+        return Ok(());
+    }
+    if now != after {
+        return Err(changed(&key.to_string()));
+    }
+    let value = Text::new(before).map_err(|_| changed(&key.to_string()))?;
+    if dry { Ok(()) } else { agentd.hands.ask(Verb::Sysctl { key: key.clone(), value }).await.map(drop) }
+}
+
+/// An opening is closed, or opened again as it was, if nobody changed it since.
+async fn opening(
+    agentd: &Agentd,
+    before: Option<&OpenPorts>,
+    after: Option<&OpenPorts>,
+    dry: bool,
+) -> Result<(), Problem> {
+    let Some(one) = after.or(before) else { return Ok(()) };
+    let known = firewall::list(&agentd.hands).await?;
+    let now = known.openings.iter().any(|open| open.is_same(one));
+    if now != after.is_some() {
+        // It closed by itself when its time was over, or somebody else was here.
+        return if now == before.is_some() { Ok(()) } else { Err(changed("the opening")) };
+    }
+    let verb = match (before, after) {
+        (None, Some(after)) => Verb::FirewallRevoke { ports: *after },
+        (Some(before), _) => Verb::FirewallAllow { ports: OpenPorts { expires_in_secs: None, ..*before } },
+        (None, None) => return Ok(()),
+    };
+    if dry { Ok(()) } else { agentd.hands.ask(verb).await.map(drop) }
+}
+
 fn what(change: &Change) -> String {
     match change {
         Change::File { path, .. } => format!("file {path}"),
@@ -194,6 +239,11 @@ fn what(change: &Change) -> String {
         Change::Unit { unit, .. } => format!("stop of {unit}"),
         Change::Remembered { memory, .. } => format!("memory {memory}"),
         Change::Forgotten { memory, .. } => format!("forgetting of memory {memory}"),
+        Change::Sysctl { key, .. } => format!("sysctl {key}"),
+        Change::Firewall { after: Some(ports), .. } => format!("opening of port {}", ports.port),
+        Change::Firewall { before, .. } => {
+            format!("closing of port {}", before.as_ref().map_or(0, |ports| ports.port))
+        }
     }
 }
 
@@ -203,7 +253,7 @@ fn touches(change: &Change) -> Vec<&str> {
         Change::File { path, .. } | Change::Forgotten { path, .. } => vec![path],
         Change::Moved { from, to, .. } => vec![from, to],
         Change::Unit { unit, .. } => vec![unit.as_str()],
-        Change::Remembered { .. } => vec![],
+        Change::Remembered { .. } | Change::Sysctl { .. } | Change::Firewall { .. } => vec![],
     }
 }
 
