@@ -17,6 +17,8 @@ pub(crate) struct Accounts {
     users: HashMap<String, User>,
     /// The group that may open sockets.
     pub(crate) sockets: u32,
+    /// Whether the machine has a group that may read the journal.
+    pub(crate) journal: bool,
 }
 
 /// One user's numbers.
@@ -47,7 +49,7 @@ impl Accounts {
         }
         let (users, groups) = read()?;
         let sockets = *groups.get(SOCKETS).context("the group osmoda could not be made")?;
-        Ok(Self { users, sockets })
+        Ok(Self { users, sockets, journal: groups.contains_key(JOURNAL) })
     }
 
     /// The user a daemon runs as.
@@ -112,6 +114,8 @@ fn read() -> Result<(HashMap<String, User>, HashMap<String, u32>)> {
 
 /// What runs commands for agents.
 pub(crate) const SHELL: &str = "osmoda-shell";
+/// systemd's group of those who may read the journal.
+pub(crate) const JOURNAL: &str = "systemd-journal";
 /// Its members may open the daemons' sockets.
 pub(crate) const SOCKETS: &str = "osmoda";
 /// Its members answer for the machine.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use osmoda_types::Daemon;
 use tokio::process::{Child, Command};
 
-use crate::accounts::{Accounts, SOCKETS, User};
+use crate::accounts::{Accounts, JOURNAL, SOCKETS, User};
 use crate::place::{Place, make_folder};
 use crate::ready::Readiness;
 use crate::sockets;
@@ -29,6 +29,8 @@ pub(crate) struct Launch {
 #[derive(Debug)]
 struct Identity {
     user: User,
+    /// Beside its own group: that of the sockets, and for agentd the journal's readers.
+    groups: String,
     listener: UnixListener,
 }
 
@@ -46,7 +48,9 @@ impl Launch {
             Some(accounts) => {
                 program = within_reach(program, &place.state.join("bin"))?;
                 let listener = sockets::listen(&place.socket(daemon), accounts.sockets)?;
-                Some(Identity { user: accounts.user(daemon)?, listener })
+                let reads_the_journal = daemon == Daemon::Agentd && accounts.journal;
+                let groups = if reads_the_journal { format!("{SOCKETS},{JOURNAL}") } else { SOCKETS.into() };
+                Some(Identity { user: accounts.user(daemon)?, groups, listener })
             }
         };
         Ok(Self { daemon, place: place.clone(), program, identity })
@@ -109,7 +113,7 @@ impl Launch {
         command.args(["-c", r#"exec "$@" 3<&0 0</dev/null"#, "sh", "setpriv"]).args(DIE_WITH_US);
         command.arg(format!("--reuid={}", identity.user.uid)).arg(format!("--regid={}", identity.user.gid));
         command
-            .arg(format!("--groups={SOCKETS}"))
+            .arg(format!("--groups={}", identity.groups))
             .args(["--no-new-privs", "--inh-caps=-all", "--"])
             .arg(&self.program);
         command.stdin(Stdio::from(std::os::fd::OwnedFd::from(identity.listener.try_clone()?)));

@@ -51,7 +51,24 @@ def checks(agentd):
         assert undo(event=outcome["id"]).json["undone"] and not (folder / "e").exists()
         assert undo(event=1).code == "undo.not_found" and undo().code == "request.field"
 
+    def memories():
+        stored = agentd.call("POST", "/memory/store", {"summary": "the undoer was here"}, AGENT).json["id"]
+        number = agentd.call("GET", "/events/log?type=agentd.memory.store.outcome&limit=1").json["events"][0]["payload"]["undo"]
+        path = next((agentd.state / "memory").glob(f"*/*/{stored}.md"))
+        assert undo(undo=number).json["undone"][0]["what"] == f"memory {stored}" and not path.exists()
+        stored = agentd.call("POST", "/memory/store", {"summary": "the undoer was here again"}, AGENT).json["id"]
+        path = next((agentd.state / "memory").glob(f"*/*/{stored}.md"))
+        bytes_ = path.read_bytes()
+        agentd.call("POST", "/memory/forget", {"id": stored}, AGENT)
+        assert not path.exists() and undo(since="1m", dry_run=True).json["undone"][0]["what"] == f"forgetting of memory {stored}"
+        number = agentd.call("GET", "/events/log?type=agentd.memory.forget.outcome&limit=1").json["events"][0]["payload"]["undo"]
+        assert undo(undo=number).json["undone"] and path.read_bytes() == bytes_
+        path.write_text(path.read_text() + "\nedited by hand\n")
+        number = agentd.call("GET", "/events/log?type=agentd.memory.store.outcome&limit=1").json["events"][0]["payload"]["undo"]
+        assert "changed since" in undo(undo=number).json["refused"][0]["why"] and path.exists()
+
     yield "bytes, owner, mode and times come back", exactly
     yield "what changed since, and what another did, is refused", refused
     yield "everything since a time, newest first, and a plan before", everything
     yield "a change is named by its outcome's event", by_event
+    yield "a memory is taken back and a forgotten one returns", memories
