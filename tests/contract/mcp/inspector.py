@@ -21,6 +21,8 @@ def checks(suite, bridge, agentd, examples):
         assert {tool["name"] for tool in answer["tools"]} == set(examples)
     with suite.check("inspector: calls every tool"):
         for tool, example in examples.items():
+            if example is None:
+                continue
             arguments = {**example, **({"wait_secs": 1} if tool == "event_watch" else {})}
             code, answer, err = call(tool, arguments)
             assert code == 0 and answer["structuredContent"], (tool, code, err[-2000:])

@@ -9,13 +9,16 @@ import inspector, lines, sdk, web
 from harness import Suite, playground
 
 BINS = pathlib.Path(sys.argv[1]).resolve()
+# What these change is not this machine's to lose: tests/contract/tools calls them in namespaces of their own.
+NOT_HERE = {"process_signal", "sysctl_set", "firewall_list", "firewall_allow", "firewall_revoke"}
 GOLDEN = pathlib.Path(__file__).resolve().parents[3] / "rust/types/golden"
 
 
 def examples():
-    """Every tool's example arguments, as the catalogue gives them; the search is the bridge's own."""
+    """Every tool's example arguments, as the catalogue gives them, None for one not to call; the search is the bridge's own."""
     shapes = [json.loads(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))]
-    return {shape["tool"]: shape["example"]["input"] for shape in shapes if shape["tool"]} | {"tool_search": {"query": "disk"}}
+    given = {shape["tool"]: shape["example"]["input"] for shape in shapes if shape["tool"]}
+    return given | dict.fromkeys(NOT_HERE) | {"tool_search": {"query": "disk"}}
 
 
 def main():

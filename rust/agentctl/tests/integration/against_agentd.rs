@@ -37,7 +37,12 @@ fn every_tool_is_listed_and_those_that_only_look_can_be_called() {
             continue;
         }
         let (arguments, _) = (call.example)();
-        let answer = ground.run(&["tools", "call", &tool.name, &arguments.to_string()]).expect(0).json();
+        let done = ground.run(&["tools", "call", &tool.name, &arguments.to_string()]);
+        // What this machine does not have, such as the table of the firewall, is said so.
+        if done.code == 1 && [".absent:", "root.required:"].iter().any(|code| done.err.contains(code)) {
+            continue;
+        }
+        let answer = done.expect(0).json();
         assert!(answer.is_object(), "{}", tool.name);
     }
     let few = ground.run(&["--json", "tools", "list", "--toolset", "system"]).expect(0).json();

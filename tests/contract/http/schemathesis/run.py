@@ -69,10 +69,12 @@ def fuzz(daemon, port, folder, *more):
 def main(bin_dir):
     suite = Suite()
     with playground() as (root, make):
-        agentd = make(bin_dir / "agentd", root).start()
+        # Made-up calls signal processes and set parameters: those of a namespace, or none.
+        apart = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"] if os.geteuid() == 0 else []
+        agentd = make(bin_dir / "agentd", root, prefix=apart).start()
         port = forward(agentd.sock)
         with suite.check("schemathesis finds nothing wrong with the calls of operators and agents"):
-            left_out = [f"--exclude-path={path}" for path in [*SOURCE_CALLS, "/events/stream"]]  # a stream has no end to judge
+            left_out = [f"--exclude-path={path}" for path in [*SOURCE_CALLS, "/events/stream", *([] if apart else ["/process/{pid}/signal"])]]  # a stream has no end to judge
             fuzz(agentd, port, root, *left_out)
         with suite.check("schemathesis finds nothing wrong with the calls between daemons"):
             fuzz(agentd, port, root, *(f"--include-path={path}" for path in SOURCE_CALLS), "--header=X-Osmoda-Actor: daemon:watch")
