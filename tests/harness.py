@@ -45,13 +45,16 @@ def wait_for(what, condition, deadline=DEADLINE):
 
 
 # Runs what follows where it can delete files and kill processes to its heart's content: the machine's files are an overlay
-# that ends with it, and it sees no process but its own.
-THROWAWAY = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--", "sh", "-ec"]
+# that ends with it, and it sees no process, no network, no service and no kernel setting but its own.
+THROWAWAY = ["unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--", "sh", "-ec"]
 THROWAWAY += ["""mount -t tmpfs -o size=256m throwaway /mnt
 for folder in etc home opt root srv usr var; do
     mkdir "/mnt/$folder" "/mnt/$folder.work"
     mount -t overlay -o "lowerdir=/$folder,upperdir=/mnt/$folder,workdir=/mnt/$folder.work" throwaway "/$folder"
 done
+mount --bind /proc/sys /proc/sys
+mount -o remount,bind,ro /proc/sys
+mount -t tmpfs throwaway /run
 exec "$@\"""", "sh"]
 
 

@@ -16,7 +16,7 @@ fn golden_files_and_pages_are_what_the_code_prints() {
     for call in catalogue::calls() {
         let (input, output) = (call.example)();
         let shape = json!({
-            "call": format!("{} {}", call.method.as_str(), call.path), "tool": call.tool, "effect": call.effect, "event": call.event(),
+            "call": format!("{} {}", call.method.as_str(), call.path), "tool": call.tool, "effect": call.effect, "event": call.event(), "errors": call.errors,
             "input": (call.input)(), "output": (call.output)(), "example": {"input": input, "output": output},
         });
         let name =

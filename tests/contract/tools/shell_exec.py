@@ -1,5 +1,5 @@
 """shell_exec: bounded, killed whole, truthful."""
-import pathlib, subprocess, time
+import subprocess, time
 
 
 def checks(agentd):

@@ -38,10 +38,12 @@ fn every_tool_is_listed_and_those_that_only_look_can_be_called() {
         }
         let (arguments, _) = (call.example)();
         let done = ground.run(&["tools", "call", &tool.name, &arguments.to_string()]);
-        // What this machine does not have is an answer too.
-        if !done.err.contains(".absent") {
-            assert!(done.expect(0).json().is_object(), "{}", tool.name);
+        // An example may name what this machine does not have, such as the table of the firewall.
+        if done.code == 1 && call.errors.iter().any(|code| done.err.contains(code.as_str())) {
+            continue;
         }
+        let answer = done.expect(0).json();
+        assert!(answer.is_object(), "{}", tool.name);
     }
     let few = ground.run(&["--json", "tools", "list", "--toolset", "system"]).expect(0).json();
     let names = |tools: &[Value]| tools.iter().map(|tool| tool["name"].clone()).collect::<Vec<_>>();

@@ -240,8 +240,8 @@ impl Endpoint for SysctlSet {
     ])
     .example(|| {
         (
-            json!({"key": "vm.swappiness", "value": "10"}),
-            json!({"key": "vm.swappiness", "before": "60", "after": "10"}),
+            json!({"key": "net.core.somaxconn", "value": "8192"}),
+            json!({"key": "net.core.somaxconn", "before": "4096", "after": "8192"}),
         )
     });
 }
