@@ -46,12 +46,19 @@ def problem(reply, statuses):
     assert re.fullmatch(r"[a-z_]+\.[a-z_]+", found["code"]) and found["instance"] == reply.headers["x-request-id"], (found, reply.headers.items())
 
 
+def sample(pattern):
+    """A well-formed value for a path: 1, or an id of the kind that the pattern names."""
+    kind = re.match(r"\^?([a-z]*)", pattern)[1]
+    return next((text for text in ("1", f"{kind}_1", f"{kind}_{'0' * 26}") if re.search(pattern, text)), "1")
+
+
 class Endpoint:
     """One operation of the OpenAPI document."""
 
     def __init__(self, daemon, method, path, operation):
         self.daemon, self.method, self.path = daemon, method.upper(), path
-        self.target = re.sub(r"\{[^}]*\}", "1", path)
+        patterns = {parameter["name"]: parameter["schema"].get("pattern", "") for parameter in operation.get("parameters", []) if parameter["in"] == "path"}
+        self.target = re.sub(r"\{([^}]*)\}", lambda name: sample(patterns.get(name[1], "")), path)
         self.headers = {}
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         self.properties = body.get("schema", {}).get("properties", {})

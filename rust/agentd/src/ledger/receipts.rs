@@ -88,7 +88,8 @@ fn page(
                 receipts.push(receipt);
             }
             if receipts.len() == limit {
-                let more = at + 1 < ids.len();
+                let more =
+                    at + 1 < ids.len() || !merge::of_kinds(connection, actor, kinds, span, 1)?.is_empty();
                 return Ok(ReceiptListOut { receipts, next: more.then(|| id.to_string()) });
             }
         }
