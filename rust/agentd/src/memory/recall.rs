@@ -33,6 +33,9 @@ impl Memory {
 }
 
 fn recall(connection: &Connection, tree: &Tree, search: &Search) -> rusqlite::Result<MemoryRecallOut> {
+    // One look at the index for all of it: consistent, and cheaper than a transaction for each statement.
+    let _look = connection.unchecked_transaction()?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let ranking = rank(connection, search)?;
     let mut memories = Vec::with_capacity(ranking.best.len());
     for (place, score) in ranking.best {
@@ -57,3 +60,6 @@ fn recall(connection: &Connection, tree: &Tree, search: &Search) -> rusqlite::Re
     }
     Ok(MemoryRecallOut { memories, capped: ranking.capped })
 }
+
+/// All that a recall prepares, with and without a category.
+const STATEMENTS: usize = 32;

@@ -115,8 +115,8 @@ impl Plan<'_> {
     /// The newest places that hold a word, within time and category.
     fn newest(&self, word: &str, limit: usize) -> rusqlite::Result<Vec<i64>> {
         let found = "SELECT words.rowid FROM words";
-        let order = format!("ORDER BY words.rowid DESC LIMIT {limit}");
-        self.select(found, &quoted(word), self.from(i64::MIN), &order, |row| row.get(0))
+        let order = "ORDER BY words.rowid DESC";
+        self.select(found, &quoted(word), self.from(i64::MIN), order, limit, |row| row.get(0))
     }
 
     /// The share of a word in the score of each place from `from` on.
@@ -125,7 +125,7 @@ impl Plan<'_> {
     /// without an order; the weight of a word is therefore Lucene's, which is never zero.
     fn bm25(&self, word: &Word<'_>, from: i64, total: u64) -> rusqlite::Result<Vec<(i64, f64)>> {
         let found = format!("SELECT words.rowid, bm25(words, {WEIGHTS}) FROM words");
-        let rows = self.select(&found, &quoted(word.text), self.from(from), "", |row| {
+        let rows = self.select(&found, &quoted(word.text), self.from(from), "", ALL, |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?))
         })?;
         let (all, with) = (total as f64, word.count as f64);
@@ -138,8 +138,8 @@ impl Plan<'_> {
     /// Places from `from` on that hold one of the leaders and this word.
     fn holding(&self, word: &str, leaders: &[&str], from: i64) -> rusqlite::Result<Vec<i64>> {
         let both = format!("{} AND ({})", quoted(word), any(leaders.iter().copied()));
-        let order = format!("LIMIT {}", CANDIDATES * LEADERS);
-        self.select("SELECT words.rowid FROM words", &both, self.from(from), &order, |row| row.get(0))
+        let found = "SELECT words.rowid FROM words";
+        self.select(found, &both, self.from(from), "", ALL, |row| row.get(0))
     }
 
     fn from(&self, place: i64) -> i64 {
@@ -152,17 +152,19 @@ impl Plan<'_> {
         expression: &str,
         from: i64,
         order: &str,
+        limit: usize,
         read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Vec<T>> {
-        let mut values: Vec<&dyn ToSql> = vec![&expression, &from];
+        let mut values: Vec<&dyn ToSql> = vec![&expression, &from, &limit];
         let of_category = match &self.search.category {
             Some(category) => {
                 values.push(category);
-                "AND EXISTS (SELECT 1 FROM entries WHERE place = words.rowid AND category = ?3)"
+                "AND EXISTS (SELECT 1 FROM entries WHERE place = words.rowid AND category = ?4)"
             }
             None => "",
         };
-        let sql = format!("{found} WHERE words MATCH ?1 AND words.rowid >= ?2 {of_category} {order}");
+        let sql =
+            format!("{found} WHERE words MATCH ?1 AND words.rowid >= ?2 {of_category} {order} LIMIT ?3");
         let mut statement = self.connection.prepare_cached(&sql)?;
         statement.query_map(values.as_slice(), read)?.collect()
     }
@@ -215,6 +217,8 @@ pub(super) fn snippet(
 
 /// Entries that are ranked at the most.
 pub(super) const CANDIDATES: usize = 1000;
+/// More than one search can give: the candidates of all leaders.
+const ALL: usize = CANDIDATES * LEADERS;
 /// A word in no more entries than this is rare.
 const RARE: u64 = 2000;
 /// BM25 is not computed for a word in more entries than this.
