@@ -34,8 +34,9 @@ def mirror():
     raise Skip("this host's apt sources name no Debian mirror")
 
 
-def tree():
-    """The tree to boot from, made once and kept."""
+def tree(more):
+    """The tree to boot from, with `more` packages, made once and kept."""
+    packages = [*PACKAGES, *more]
     if os.geteuid() != 0:
         raise Skip("needs root to boot a container")
     missing = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
@@ -43,13 +44,13 @@ def tree():
     if missing and run("sh", "-c", install, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}).returncode:
         raise Skip(f"cannot install {' '.join(missing)}")
     CACHE.mkdir(parents=True, exist_ok=True)
-    made = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:12]}"
+    made = CACHE / f"{SUITE}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:12]}"
     with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.is_dir():
             part = made.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
-            done = run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, part, mirror())
+            done = run("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, part, mirror())
             if done.returncode:
                 raise Skip(f"debootstrap: {(done.stdout + done.stderr).strip().splitlines()[-1]}")
             part.rename(made)
@@ -59,12 +60,12 @@ def tree():
 class Machine:
     """One container. The API is that of the NixOS test driver, as far as the tests need it."""
 
-    def __init__(self, bins, units=None):
-        self.bins, self.units = pathlib.Path(bins).resolve(), units or {}
+    def __init__(self, bins, units=None, packages=()):
+        self.bins, self.units, self.packages = pathlib.Path(bins).resolve(), units or {}, packages
         self.leader = self.process = None
 
     def __enter__(self):
-        base = tree()
+        base = tree(self.packages)
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="node-", dir=CACHE))
         self.merged, self.shared = self.root / "merged", self.root / "run"
         for folder in ("upper", "work", "merged", "run"):

@@ -2,7 +2,7 @@
 """What agentd does on a real systemd: every other file of this folder but node.py is a group of checks, found by listing.
 
 Usage: run.py BIN_DIR. A file offers `checks(machine)`, which yields a sentence and a function that fails if it is not so, and
-may offer `UNITS`, unit files that the machine boots with."""
+may offer `UNITS`, unit files that the machine boots with, and `PACKAGES`, what is installed there."""
 import importlib, pathlib, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -26,7 +26,7 @@ def main():
         checks = importlib.import_module(path.stem)
         with suite.check(f"{path.stem}: a machine boots and agentd is ready"):
             try:
-                machine = Machine(sys.argv[1], {"osmoda-agentd.service": AGENTD, **getattr(checks, "UNITS", {})}).__enter__()
+                machine = Machine(sys.argv[1], {"osmoda-agentd.service": AGENTD, **getattr(checks, "UNITS", {})}, getattr(checks, "PACKAGES", ())).__enter__()
             except Skip as why:
                 raise Skip(f"{why}; so every check of {path.name} is left out") from None
             try:

@@ -146,7 +146,7 @@ pub(super) fn tidy(place: &Place, journal: Option<&Journal>) {
     }
     let unfinished = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(".bak_") && name.ends_with(".part")
+        name.starts_with(".next-") || (name.starts_with(".bak_") && name.ends_with(".part"))
     };
     for path in paths(&place.backups).filter(unfinished) {
         let _ = fs::remove_file(path);

@@ -22,7 +22,12 @@ impl Shared {
     /// As [`compare_all`](Self::compare_all), for who holds `whole`.
     pub(super) async fn compare_now(&self, stop: &CancellationToken) -> Result<(), Error> {
         self.condition.behind(false);
-        let compared = match self.compare_months(stop).await {
+        let mut compared = self.compare_months(stop).await;
+        // A file whose trouble was another one may have been looked at before that one was seen to be gone.
+        if matches!(compared, Ok(changed) if changed > 0) && self.read(rows::has_twins).await? {
+            compared = self.compare_months(stop).await;
+        }
+        let compared = match compared {
             Ok(changed) if changed >= MANY => self.merge(stop).await,
             compared => compared.map(drop),
         };

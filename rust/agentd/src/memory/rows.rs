@@ -117,6 +117,12 @@ pub(super) fn looks(
     rows.collect()
 }
 
+/// Whether there is a file whose trouble is another file.
+pub(super) fn has_twins(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM malformed WHERE reason LIKE 'its id is that of%')";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+}
+
 /// The months that the index knows of.
 pub(super) fn months(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let sql = "SELECT min(path) FROM (SELECT min(path) AS path FROM entries WHERE path > ?1
