@@ -238,6 +238,7 @@ const OPENING: &[Code] = &[
     Code::InternalBug,
 ];
 const RESTORING: &[Code] = &[
+    Code::PolicyDenied,
     Code::BackupNotFound,
     Code::BackupBusy,
     Code::BackupAgeAbsent,

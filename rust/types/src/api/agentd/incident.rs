@@ -108,7 +108,7 @@ impl Endpoint for IncidentCreate {
     .tool("incident_create", Toolset::Identity)
     .callers(Daemon::ALL)
     .errors(STATE)
-    .example(|| (json!({"title": "nginx does not start", "severity": "critical", "events": [1234]}), example()));
+    .example(|| (json!({"title": "nginx does not start", "severity": "critical", "events": [1]}), example()));
 }
 
 /// One step more.
@@ -154,8 +154,8 @@ impl Endpoint for IncidentStep {
     .example(|| {
         let (id, text) = ("inc_01kaq3v8e2m6zr0t5h9xw4c7yd", "the configuration names a certificate that is gone");
         (
-            json!({"id": id, "kind": "hypothesis", "text": text, "events": [1234]}),
-            json!({"id": id, "step": {"number": 1, "kind": "hypothesis", "text": text, "events": [1234],
+            json!({"id": id, "kind": "hypothesis", "text": text, "events": [1]}),
+            json!({"id": id, "step": {"number": 1, "kind": "hypothesis", "text": text, "events": [1],
             "at": "2026-11-24T08:31:00.000Z", "by": "agent:main"}}),
         )
     });
@@ -302,6 +302,6 @@ const CHANGING: &[Code] = &[
 fn example() -> serde_json::Value {
     json!({"id": "inc_01kaq3v8e2m6zr0t5h9xw4c7yd", "title": "nginx does not start", "description": "", "severity": "critical",
         "status": "open", "created_at": "2026-11-24T08:30:00.000Z", "created_by": "agent:main",
-        "updated_at": "2026-11-24T08:30:00.000Z", "step_count": 0, "events": [1234],
+        "updated_at": "2026-11-24T08:30:00.000Z", "step_count": 0, "events": [1],
         "cause": null, "closed_at": null, "closed_by": null})
 }
