@@ -52,8 +52,11 @@ for folder in etc home opt root srv usr var; do
     mkdir "/mnt/$folder" "/mnt/$folder.work"
     mount -t overlay -o "lowerdir=/$folder,upperdir=/mnt/$folder,workdir=/mnt/$folder.work" throwaway "/$folder"
 done
+mkdir /mnt/net
+mount --bind /proc/sys/net /mnt/net
 mount --bind /proc/sys /proc/sys
 mount -o remount,bind,ro /proc/sys
+mount --bind /mnt/net /proc/sys/net
 mount -t tmpfs throwaway /run
 exec "$@\"""", "sh"]
 

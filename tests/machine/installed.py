@@ -32,7 +32,7 @@ def checks(machine):
     def journal():
         machine.succeed("systemd-run --wait --unit=speaker /bin/sh -c 'echo hello from the speaker'")
         lines = machine.call("GET", "/journal?unit=speaker", headers=AGENT).json
-        assert any("hello from the speaker" in line["message"] for line in lines["entries"]), lines
+        assert any("hello from the speaker" in line["message"] for line in lines["lines"]), lines
 
     def files():
         machine.succeed("echo old > /etc/secret-file && chmod 640 /etc/secret-file && chown root:daemon /etc/secret-file")

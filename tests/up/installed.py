@@ -102,7 +102,7 @@ def main():
     group = grp.getgrnam("osmoda").gr_gid
     grp.getgrnam("osmoda-operator")
     assert daemon["Uid"].split() == [str(user.pw_uid)] * 4 and daemon["Gid"].split() == [str(user.pw_gid)] * 4, daemon
-    assert daemon["Groups"].split()[-1:] == [str(group)] and len(daemon["Groups"].split()) <= 2 and daemon["NoNewPrivs"] == "1", daemon
+    assert str(group) in daemon["Groups"].split() and len(daemon["Groups"].split()) <= 2 and daemon["NoNewPrivs"] == "1", daemon
     assert int(daemon["CapEff"], 16) == int(daemon["CapPrm"], 16) == 0, daemon
     assert owner(SOCKET) == ("root", "osmoda", "0o660"), owner(SOCKET)
     assert owner(RUN) == ("root", "osmoda", "0o755") and owner(STATE) == ("root", "root", "0o755"), owner(RUN)

@@ -131,12 +131,13 @@ pub async fn serve(socket: UnixListener, half: Half, callers: Vec<u32>) -> io::R
 
 async fn answer(caller: UnixStream, half: &Half, callers: &[u32]) -> io::Result<()> {
     let uid = caller.peer_cred()?.uid();
+    // Read first: a socket that is closed with something unread resets the connection, and the answer is lost.
+    let asked = tokio::time::timeout(QUIET, wire::receive::<Verb>(&caller)).await;
     if !callers.contains(&uid) {
         tracing::warn!(peer_uid = uid, "a stranger asked the privileged half");
         let refused: Result<Answer, Problem> = Err(Problem::new(Code::AuthRing));
         return wire::send(&caller, &refused, Vec::new()).await;
     }
-    let asked = tokio::time::timeout(QUIET, wire::receive::<Verb>(&caller)).await;
     let (verb, given) = match asked {
         Ok(Ok(Some(asked))) => asked,
         Ok(Ok(None)) | Err(_) => return Ok(()),

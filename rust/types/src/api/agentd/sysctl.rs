@@ -240,8 +240,8 @@ impl Endpoint for SysctlSet {
     ])
     .example(|| {
         (
-            json!({"key": "net.core.somaxconn", "value": "8192"}),
-            json!({"key": "net.core.somaxconn", "before": "4096", "after": "8192"}),
+            json!({"key": "net.ipv4.tcp_rmem", "value": "4096 131072 8388608"}),
+            json!({"key": "net.ipv4.tcp_rmem", "before": "4096\t131072\t6291456", "after": "4096\t131072\t8388608"}),
         )
     });
 }
