@@ -35,10 +35,10 @@ def checks(machine):
         assert any("hello from the speaker" in line["message"] for line in lines["lines"]), lines
 
     def files():
-        machine.succeed("echo old > /etc/secret-file && chmod 640 /etc/secret-file && chown root:daemon /etc/secret-file")
-        undo = do("/file/write", path="/etc/secret-file", content="new").json["undo"]
-        assert machine.succeed("cat /etc/secret-file; stat -c '%U:%G %a' /etc/secret-file").split() == ["newroot:daemon", "640"]
-        assert do("/undo", undo=undo).json["undone"] and machine.succeed("cat /etc/secret-file") == "old\n"
+        machine.succeed("echo old > /srv/secret-file && chmod 640 /srv/secret-file && chown root:daemon /srv/secret-file")
+        undo = do("/file/write", path="/srv/secret-file", content="new").json["undo"]
+        assert machine.succeed("cat /srv/secret-file; stat -c '%U:%G %a' /srv/secret-file").split() == ["newroot:daemon", "640"]
+        assert do("/undo", undo=undo).json["undone"] and machine.succeed("cat /srv/secret-file") == "old\n"
         assert do("/file/read", path="/etc/shadow").code == "policy.denied"
 
     def kernel():

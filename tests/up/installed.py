@@ -25,7 +25,7 @@ def throw_away():
     mount("--make-rprivate", "/")
     layers = pathlib.Path(tempfile.gettempdir())
     mount("-t", "tmpfs", "osmoda-test", layers)
-    for name in ("etc", "var"):
+    for name in ("etc", "srv", "var"):
         upper, work = layers / name, layers / f"{name}.work"
         upper.mkdir()
         work.mkdir()

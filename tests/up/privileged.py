@@ -26,7 +26,7 @@ def garbage(pid, do):
                     os._exit(1)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "the half did what it must not"
-    assert os.path.exists(f"/proc/{pid}") and do("/file/read", path="/etc/osmoda-test").status == 200
+    assert os.path.exists(f"/proc/{pid}") and do("/file/read", path="/srv/osmoda-test").status == 200
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:  # root is no caller either
         sock.connect(str(RUN / "root.sock"))
         sock.send(b'{"file":{"read":{"path":"/etc/hostname"}}}')
@@ -38,7 +38,7 @@ def check(processes, owner):
     forbidden = sum(1 << number for number in (16, 17, 19, 21, 27))  # module, rawio, ptrace, admin, mknod
     assert half["Uid"].split() == ["0"] * 4 and int(half["CapBnd"], 16) & forbidden == 0, half
     assert owner(socket_) == ("osmoda-agentd", "root", "0o600"), owner(socket_)
-    path = pathlib.Path("/etc/osmoda-test")
+    path = pathlib.Path("/srv/osmoda-test")
     path.write_text("root's")
     path.chmod(0o600)
     agent = {"X-Osmoda-Actor": "agent:main"}.items()
@@ -50,7 +50,7 @@ def check(processes, owner):
     for protected in ("/etc/shadow", "/etc/osmoda/agentd-root.json", str(STATE / "ledger/ledger.db")):
         assert do("/file/read", path=protected).code == "policy.denied", protected
     assert do("/file/write", path=str(STATE / "secrets/token"), content="s").status == 200
-    ran = do("/shell/exec", command="id -un; cat /var/lib/osmoda/secrets/token; cat /etc/osmoda-test; ls /proc | grep -c '^[0-9]'").json
+    ran = do("/shell/exec", command="id -un; cat /var/lib/osmoda/secrets/token; cat /srv/osmoda-test; ls /proc | grep -c '^[0-9]'").json
     assert ran["stdout"].split()[0] == "osmoda-shell" and ran["stderr"].count("denied") == 2, ran
     garbage(half["pid"], do)
     os.kill(half["pid"], signal.SIGKILL)

@@ -55,10 +55,9 @@ fn all() -> Vec<PathBuf> {
     vec!["/".into()]
 }
 
+/// Content and what a deploy gates; nothing that runs as root or as a person by itself.
 fn usual() -> Vec<PathBuf> {
-    ["/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/usr/local", "/var/lib", "/var/tmp", "/var/www"]
-        .map(PathBuf::from)
-        .to_vec()
+    ["/etc/nixos", "/srv", "/tmp", "/var/tmp", "/var/www"].map(PathBuf::from).to_vec()
 }
 
 impl Roots {

@@ -60,13 +60,54 @@ const PROTECTED: &[&str] = &[
     "/var/spool/cron",
     "/etc/crontab",
     "/etc/cron.d",
+    "/etc/cron.hourly",
+    "/etc/cron.daily",
+    "/etc/cron.weekly",
+    "/etc/cron.monthly",
+    "/etc/anacrontab",
+    "/etc/init.d",
+    "/etc/rc.local",
+    "/etc/profile",
+    "/etc/profile.d",
+    "/etc/environment",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/modprobe.d",
+    "/etc/modules",
+    "/etc/modules-load.d",
+    "/etc/udev",
+    "/etc/polkit-1",
+    "/etc/dbus-1",
+    "/etc/apparmor.d",
+    "/etc/apt",
+    "/etc/logrotate.d",
+    "/etc/update-motd.d",
+    "/etc/fstab",
+    "/etc/crypttab",
+    "/etc/nftables.conf",
 ];
 
 /// Folders and files of keys, in whoever's home.
 const PROTECTED_NAMES: &[&str] = &[".ssh", ".gnupg", ".osmoda"];
 
 /// What the machine owns and nobody edits; read all the same.
-const READ_ONLY: &[&str] = &["/nix/store", "/etc/passwd", "/etc/group", "/etc/systemd", "/usr/lib/systemd"];
+const READ_ONLY: &[&str] = &[
+    "/nix/store",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/systemd",
+    "/usr/lib/systemd",
+    "/etc/profile",
+    "/etc/profile.d",
+    "/etc/environment",
+    "/etc/fstab",
+    "/etc/nftables.conf",
+    "/etc/apt",
+    "/etc/logrotate.d",
+    "/etc/cron.d",
+    "/etc/crontab",
+    "/etc/cron.daily",
+];
 
 impl Places {
     /// Roots as declared, and folders of our own that are protected beside the known ones.

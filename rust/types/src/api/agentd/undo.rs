@@ -54,7 +54,7 @@ pub struct Irreversible {
 pub struct Undone {
     /// Its id.
     pub undo: UndoId,
-    /// What it changed, as in `file /etc/motd`.
+    /// What it changed, as in `file /srv/motd`.
     pub what: String,
     /// When.
     pub at: Timestamp,
@@ -83,7 +83,7 @@ impl Endpoint for Undo {
         (
             json!({"since": "10m"}),
             json!({"impossible": [], "refused": [], "undone": [{"undo": "undo_01kaq3v8e2m6zr0t5h9xw4c7yd",
-                "what": "file /etc/motd", "at": "2026-11-24T08:30:00.000Z"}]}),
+                "what": "file /srv/motd", "at": "2026-11-24T08:30:00.000Z"}]}),
         )
     });
 }
