@@ -1,6 +1,7 @@
 """What the process-level suites share: real daemons on temporary paths, HTTP over Unix sockets, and one line per check."""
 import contextlib, json, os, pathlib, shutil, signal, socket, subprocess, sys, tempfile, time, traceback
 
+from apart import THROWAWAY
 from wire import DEADLINE, call
 
 
@@ -44,27 +45,13 @@ def wait_for(what, condition, deadline=DEADLINE):
     return found
 
 
-# Runs what follows where it can delete files and kill processes to its heart's content: the machine's files are an overlay
-# that ends with it, and it sees no process, no network, no service and no kernel setting but its own.
-THROWAWAY = ["unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--", "sh", "-ec"]
-THROWAWAY += ["""mount -t tmpfs -o size=256m throwaway /mnt
-for folder in etc home opt root srv usr var; do
-    mkdir "/mnt/$folder" "/mnt/$folder.work"
-    mount -t overlay -o "lowerdir=/$folder,upperdir=/mnt/$folder,workdir=/mnt/$folder.work" throwaway "/$folder"
-done
-mkdir /mnt/net
-mount --bind /proc/sys/net /mnt/net
-mount --bind /proc/sys /proc/sys
-mount -o remount,bind,ro /proc/sys
-mount --bind /mnt/net /proc/sys/net
-mount -t tmpfs throwaway /run
-exec "$@\"""", "sh"]
-
-
 class Daemon:
     """One daemon process; restartable on the same paths."""
 
     def __init__(self, binary, root, name="agentd", state=None, sock=None, config=None, env=None, prefix=()):
+        if prefix is None:
+            print("skip  all of it: no namespaces to run it apart from this machine\n0 passed, 0 failed, 1 skipped")
+            sys.exit(0)
         self.binary, self.name, self.prefix = binary, name, list(prefix)
         self.root = pathlib.Path(root)
         self.state = pathlib.Path(state or self.root / "state")
