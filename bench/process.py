@@ -171,10 +171,10 @@ def main():
         try:
             ready(path)
             bridge(bins, root, path)
-            with tempfile.TemporaryDirectory() as folder:
-                file_read(path, pathlib.Path(folder))
             discover(path)
             idle(child.pid)
+            with tempfile.TemporaryDirectory() as folder:
+                file_read(path, pathlib.Path(folder))
         finally:
             child.terminate()
             child.wait()
