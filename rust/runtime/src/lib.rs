@@ -24,6 +24,7 @@ mod salt;
 mod service;
 mod state;
 mod system;
+mod troubles;
 
 pub use args::Args;
 pub use config::{Common, ConfigError, LogFormat};
@@ -35,3 +36,4 @@ pub use record::{Record, Recorder};
 pub use service::Service;
 pub use state::StateDb;
 pub use system::{SystemClock, SystemEntropy};
+pub use troubles::Troubles;

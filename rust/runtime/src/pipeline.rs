@@ -137,6 +137,7 @@ struct Asked {
     principal: Principal,
     headers: HeaderMap,
     path: String,
+    /// As records show them.
     arguments: Value,
 }
 
@@ -164,10 +165,11 @@ async fn answer(
         kit.record.denied(&route.event, &principal, &denied).await;
         return Err(problem);
     }
-    let mut arguments = decode::arguments(&route.call, &route.schema, &parts, params, body).await?;
-    let act = (route.prepare)(arguments.clone())?;
-    kit.salt.redact(&route.call, &mut arguments);
-    let asked = Asked { id, principal, headers: parts.headers, path: parts.uri.path().to_owned(), arguments };
+    let arguments = decode::arguments(&route.call, &route.schema, &parts, params, body).await?;
+    let shown = kit.salt.shown(&route.call, &arguments);
+    let act = (route.prepare)(arguments)?;
+    let asked =
+        Asked { id, principal, headers: parts.headers, path: parts.uri.path().to_owned(), arguments: shown };
     if route.call.effect == Effect::Observe {
         observe(route, kit, asked, act).await
     } else {

@@ -22,18 +22,20 @@ impl Salt {
         Self { path, entropy, key: OnceLock::new() }
     }
 
-    /// Puts digests in the place of what the call's entry names as secret.
-    pub(crate) fn redact(&self, call: &Call, arguments: &mut Value) {
-        for name in call.secrets {
-            if let Some(secret) = arguments.get_mut(*name)
-                && !secret.is_null()
-            {
-                let mut digest = Hmac::<Sha256>::new_from_slice(self.key()).expect("any length is a key");
-                digest.update(json::canonical(secret).as_bytes());
-                let digest = json::hex(&digest.finalize().into_bytes());
-                *secret = json!({"salted": format!("sha256:{digest}")});
-            }
-        }
+    /// The arguments as records show them: with digests in the place of what the call's entry names as secret.
+    pub(crate) fn shown(&self, call: &Call, arguments: &Value) -> Value {
+        let Value::Object(fields) = arguments else { return arguments.clone() };
+        let shown = |(name, value): (&String, &Value)| {
+            let secret = call.secrets.contains(&name.as_str()) && !value.is_null();
+            (name.clone(), if secret { self.digest(value) } else { value.clone() })
+        };
+        fields.iter().map(shown).collect()
+    }
+
+    fn digest(&self, secret: &Value) -> Value {
+        let mut digest = Hmac::<Sha256>::new_from_slice(self.key()).expect("any length is a key");
+        digest.update(json::canonical(secret).as_bytes());
+        json!({"salted": format!("sha256:{}", json::hex(&digest.finalize().into_bytes()))})
     }
 
     fn key(&self) -> &[u8; 32] {

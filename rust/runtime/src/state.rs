@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use osmoda_store::{Apply, Error, Schema, Writer, open};
-use osmoda_types::health::{Check, Status};
-use osmoda_types::{Clock, Code, Timestamp};
+use osmoda_types::Clock;
+use osmoda_types::health::Check;
 use rusqlite::Transaction;
 use tokio::sync::Mutex;
+
+use crate::troubles::Troubles;
 
 /// The steps of the runtime's own database.
 pub(crate) const SCHEMA: Schema = Schema { steps: &[include_str!("../migrations/0001_state.sql")] };
@@ -37,35 +39,26 @@ pub struct StateDb {
     schema: Schema,
     clock: Arc<dyn Clock>,
     writer: Mutex<Option<Arc<Writer<Statements>>>>,
-    /// Whether it works, and since when.
-    condition: std::sync::Mutex<(Option<Code>, Timestamp)>,
+    troubles: std::sync::Mutex<Troubles<1>>,
 }
 
 impl StateDb {
     /// The database at `path`; `name` is that of its check in `/health` and of its thread.
     pub fn new(name: &'static str, path: PathBuf, schema: Schema, clock: Arc<dyn Clock>) -> Self {
-        let condition = std::sync::Mutex::new((None, clock.now()));
-        Self { name, path, schema, clock, writer: Mutex::new(None), condition }
+        let troubles = std::sync::Mutex::new(Troubles::none(clock.now()));
+        Self { name, path, schema, clock, writer: Mutex::new(None), troubles }
     }
 
     /// How it is, as of its last use.
     pub fn check(&self) -> Check {
-        let (code, since) = *self.condition();
-        let status = if code.is_none() { Status::Ok } else { Status::Degraded };
-        Check {
-            name: self.name.into(),
-            status,
-            code,
-            since,
-            remedy: code.map(|code| code.next_step().to_owned()),
-        }
+        self.troubles().check(self.name)
     }
 
     /// Tries it while it does not work, so that its condition is known and ends when the cause does.
     pub async fn watch(&self) {
         let mut tried = false;
         loop {
-            if !tried || self.condition().0.is_some() {
+            if !tried || self.troubles().first().is_some() {
                 let _ = self.write(|tx| tx.execute("UPDATE meta SET value = value", [])).await;
                 tried = true;
             }
@@ -83,9 +76,13 @@ impl StateDb {
     ) -> Result<T, Error> {
         let written = self.write_now(statement).await;
         let code = written.as_ref().err().map(|error| crate::problem::of_store(error).code);
-        let mut condition = self.condition();
-        if condition.0 != code {
-            *condition = (code, self.clock.now());
+        let mut troubles = self.troubles();
+        if troubles.first() != code {
+            let now = self.clock.now();
+            match code {
+                None => troubles.end(0, now),
+                Some(code) => troubles.begin(0, code, now),
+            }
             if let Err(error) = &written {
                 tracing::warn!(path = %self.path.display(), error = %osmoda_types::chain(error), "state cannot be used");
             }
@@ -116,8 +113,8 @@ impl StateDb {
         Ok(slot.insert(Arc::new(writer)).clone())
     }
 
-    fn condition(&self) -> std::sync::MutexGuard<'_, (Option<Code>, Timestamp)> {
-        self.condition.lock().expect("nothing panics while it holds this lock")
+    fn troubles(&self) -> std::sync::MutexGuard<'_, Troubles<1>> {
+        self.troubles.lock().expect("nothing panics while it holds this lock")
     }
 
     /// Lets what is queued become durable and closes the file.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use osmoda_types::health::{Check, Status};
-use osmoda_types::{Clock, Code, Timestamp};
+use osmoda_runtime::Troubles;
+use osmoda_types::health::Check;
+use osmoda_types::{Clock, Code};
 use tokio::sync::watch;
 
 use super::LedgerError;
@@ -25,20 +26,11 @@ pub(super) struct Condition {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Parts {
-    troubles: [Option<Trouble>; 4],
-    well_since: Timestamp,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Trouble {
-    code: Code,
-    since: Timestamp,
-}
+pub(super) struct Parts(Troubles<4>);
 
 impl Condition {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        let parts = watch::Sender::new(Parts { troubles: [None; 4], well_since: clock.now() });
+        let parts = watch::Sender::new(Parts(Troubles::none(clock.now())));
         Self { clock, parts }
     }
 
@@ -47,12 +39,9 @@ impl Condition {
     }
 
     pub(super) fn works(&self, part: Part) {
-        if self.parts.borrow().troubles[part as usize].is_some() {
+        if self.parts.borrow().fails(part) {
             tracing::info!(?part, "the ledger works again");
-            self.parts.send_modify(|parts| {
-                parts.troubles[part as usize] = None;
-                parts.well_since = self.clock.now();
-            });
+            self.parts.send_modify(|Parts(troubles)| troubles.end(part as usize, self.clock.now()));
         }
     }
 
@@ -75,29 +64,20 @@ impl Condition {
     }
 
     fn trouble(&self, part: Part, code: Code) {
-        if self.parts.borrow().troubles[part as usize].is_none_or(|trouble| trouble.code != code) {
+        if self.parts.borrow().0.of(part as usize) != Some(code) {
             tracing::error!(?part, code = code.as_str(), "the ledger is in trouble");
-            let since = self.clock.now();
-            self.parts.send_modify(|parts| parts.troubles[part as usize] = Some(Trouble { code, since }));
+            self.parts.send_modify(|Parts(troubles)| troubles.begin(part as usize, code, self.clock.now()));
         }
     }
 
     /// The check `ledger`: the first part that fails, in the order of [`Part`].
     pub(super) fn check(&self) -> Check {
-        let parts = *self.parts.borrow();
-        let trouble = parts.troubles.iter().flatten().next();
-        Check {
-            name: "ledger".to_owned(),
-            status: if trouble.is_some() { Status::Degraded } else { Status::Ok },
-            code: trouble.map(|trouble| trouble.code),
-            since: trouble.map_or(parts.well_since, |trouble| trouble.since),
-            remedy: trouble.map(|trouble| trouble.code.next_step().to_owned()),
-        }
+        self.parts.borrow().0.check("ledger")
     }
 }
 
 impl Parts {
     pub(super) fn fails(&self, part: Part) -> bool {
-        self.troubles[part as usize].is_some()
+        self.0.of(part as usize).is_some()
     }
 }

@@ -3,9 +3,7 @@
 //! A state directory that cannot be used is a condition, not an end: writes are refused with its code, opening is
 //! tried again at most once a second, and work goes on when the cause is gone.
 
-use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -275,8 +273,7 @@ impl Shared {
     /// Opens the database and starts its writer; says whether it can sign. Blocks.
     fn open(&self) -> Result<(Writer<Appender>, bool), Error> {
         let failed = |error| Error::sqlite(&self.database, error);
-        let folder = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        folder.map_err(|error| Error::io(&self.folder, error))?;
+        osmoda_store::private_folder(&self.folder)?;
         if std::fs::metadata(&self.database).map_or(true, |meta| meta.len() == 0) {
             self.nothing_was_signed()?;
         }

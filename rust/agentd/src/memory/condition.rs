@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use osmoda_runtime::Troubles;
 use osmoda_store::Error;
 use osmoda_types::api::agentd::memory::IndexState;
-use osmoda_types::health::{Check, Status};
+use osmoda_types::health::Check;
 use osmoda_types::{Clock, Code, Timestamp};
 use tokio::sync::watch;
 
@@ -27,8 +28,7 @@ pub(super) struct Condition {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
-    troubles: [Option<(Code, Timestamp)>; 3],
-    well_since: Timestamp,
+    troubles: Troubles<3>,
     /// Files are being compared with the index, which begins empty when `anew`.
     checking: bool,
     anew: bool,
@@ -43,8 +43,7 @@ pub(super) struct Now {
 impl Condition {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         let now = watch::Sender::new(Now {
-            troubles: [None; 3],
-            well_since: clock.now(),
+            troubles: Troubles::none(clock.now()),
             checking: true,
             anew: false,
             checked_at: None,
@@ -64,23 +63,18 @@ impl Condition {
     }
 
     pub(super) fn works(&self, part: Part) {
-        if self.now().troubles[part as usize].is_some() {
+        if self.now().fails(part) {
             tracing::info!(?part, "the memory works again");
-            let since = self.clock.now();
-            self.now.send_modify(|now| {
-                now.troubles[part as usize] = None;
-                now.well_since = since;
-            });
+            self.now.send_modify(|now| now.troubles.end(part as usize, self.clock.now()));
         }
     }
 
     pub(super) fn fails(&self, part: Part, error: &Error) {
         let code = osmoda_runtime::of_store(error).code;
-        if self.now().troubles[part as usize].is_none_or(|(known, _)| known != code) {
+        if self.now().troubles.of(part as usize) != Some(code) {
             let (code_text, error) = (code.as_str(), osmoda_types::chain(error));
             tracing::error!(?part, code = code_text, error, "the memory is in trouble");
-            let since = self.clock.now();
-            self.now.send_modify(|now| now.troubles[part as usize] = Some((code, since)));
+            self.now.send_modify(|now| now.troubles.begin(part as usize, code, self.clock.now()));
         }
     }
 
@@ -112,29 +106,25 @@ impl Condition {
 
     /// The check `memory`: the first part that fails, in the order of [`Part`].
     pub(super) fn check(&self) -> Check {
-        let now = self.now();
-        let trouble = now.trouble();
-        Check {
-            name: "memory".to_owned(),
-            status: if trouble.is_some() { Status::Degraded } else { Status::Ok },
-            code: trouble.map(|(code, _)| code),
-            since: trouble.map_or(now.well_since, |(_, since)| since),
-            remedy: trouble.map(|(code, _)| match code {
-                Code::StateCorrupt => "it is built again by itself from the Markdown files".to_owned(),
-                code => code.next_step().to_owned(),
-            }),
+        let mut check = self.now().troubles.check("memory");
+        if check.code == Some(Code::StateCorrupt) {
+            check.remedy = Some("it is built again by itself from the Markdown files".to_owned());
         }
+        check
     }
 }
 
 impl Now {
-    pub(super) fn trouble(&self) -> Option<(Code, Timestamp)> {
-        self.troubles.iter().flatten().next().copied()
+    pub(super) fn trouble(&self) -> Option<Code> {
+        self.troubles.first()
+    }
+
+    fn fails(&self, part: Part) -> bool {
+        self.troubles.of(part as usize).is_some()
     }
 
     pub(super) fn state(&self) -> IndexState {
-        let index = |part: Part| self.troubles[part as usize].is_some();
-        match (index(Part::Write) || index(Part::Read), self.checking, self.anew) {
+        match (self.fails(Part::Write) || self.fails(Part::Read), self.checking, self.anew) {
             (true, _, _) => IndexState::Unavailable,
             (_, true, true) => IndexState::Rebuilding,
             (_, true, false) => IndexState::Checking,

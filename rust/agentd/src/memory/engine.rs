@@ -3,9 +3,8 @@
 //! The files are the truth, the index is derived: one that is damaged is put aside and built again, and what cannot
 //! be written now is written when the cause is gone.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -308,8 +307,7 @@ async fn blocking<T: Send + 'static>(
 /// the comparison at the next start.
 fn open(database: &Path) -> Result<Connection, Error> {
     if let Some(folder) = database.parent() {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| Error::io(folder, error))?;
+        osmoda_store::private_folder(folder)?;
     }
     let connection = osmoda_store::open(database, SCHEMA)?;
     let failed = |error| match Error::sqlite(database, error) {

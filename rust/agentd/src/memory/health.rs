@@ -25,7 +25,7 @@ impl Memory {
                 (None, IndexState::Ready) => Status::Ok,
                 (None, _) => Status::Starting,
             },
-            code: trouble.map(|(code, _)| code),
+            code: trouble,
             collection_size,
             index: IndexHealth { state: now.state(), checked_at: now.checked_at, watching: now.watching },
             malformed: Malformed { count, files },
