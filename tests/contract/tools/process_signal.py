@@ -1,6 +1,7 @@
 """process_signal, only ever to children of this program."""
-import os, signal, subprocess, threading, time
+import os, signal, subprocess, threading
 
+from harness import wait_for
 from namespace import facts
 
 
@@ -27,10 +28,7 @@ def checks(agentd):
             assert send(process.pid, "KILL", started_at="2020-01-01T00:00:00Z").code == "process.reused" and process.poll() is None
             assert send(process.pid, "STOP", started_at=started).status == 200
             state = lambda: open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()[0]
-            end = time.monotonic() + 20
-            while state() != "T":
-                assert time.monotonic() < end
-                time.sleep(0.01)
+            wait_for("it is stopped", lambda: state() == "T")
             assert send(process.pid, "CONT", started_at=started).status == 200
         finally:
             process.kill()
