@@ -31,8 +31,7 @@ impl Half {
         let answer = match verb {
             Verb::File(verb) => {
                 let places = self.places.clone();
-                let done = tokio::task::spawn_blocking(move || file::perform(&places, verb, given)).await;
-                let (answer, fds) = done.map_err(|_| Problem::new(Code::InternalPanic))??;
+                let (answer, fds) = blocking(move || file::perform(&places, verb, given)).await?;
                 return Ok((Answer::File(answer), fds));
             }
             Verb::Spawn(what) => Answer::Ended(spawn::run(what, given, self.shell_user.clone()).await?),
@@ -50,6 +49,8 @@ impl Half {
 }
 
 /// Does what may wait for the kernel where it holds nobody up.
-async fn blocking(act: impl FnOnce() -> Result<Answer, Problem> + Send + 'static) -> Result<Answer, Problem> {
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| Err(Code::InternalPanic.into()))
 }

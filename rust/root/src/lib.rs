@@ -22,11 +22,4 @@ pub use hands::Hands;
 pub use protected::protected;
 pub use service::{Act, Job};
 pub use verb::{Answer, Verb};
-
-/// A file in memory that holds the bytes, to be read from its beginning: what travels beside a verb.
-///
-/// # Errors
-/// When the system gives no memory or no descriptor.
-pub fn memory_file(bytes: &[u8]) -> std::io::Result<std::os::fd::OwnedFd> {
-    wire::memory_file(bytes)
-}
+pub use wire::memory_file;

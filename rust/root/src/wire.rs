@@ -82,8 +82,11 @@ pub(crate) async fn receive<T: DeserializeOwned>(
     Ok(Some((serde_json::from_slice(&bytes)?, given)))
 }
 
-/// A file in memory that holds the bytes, to be read from its beginning.
-pub(crate) fn memory_file(bytes: &[u8]) -> io::Result<OwnedFd> {
+/// A file in memory that holds the bytes, to be read from its beginning: what travels beside a verb.
+///
+/// # Errors
+/// When the system gives no memory or no descriptor.
+pub fn memory_file(bytes: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(memfd_create("osmoda", MemfdFlags::CLOEXEC)?);
     file.write_all(bytes)?;
     file.rewind()?;

@@ -53,7 +53,7 @@ pub(super) fn list(place: &Place, after: Option<&str>, limit: usize) -> Result<F
     for entry in read {
         let entry = entry.map_err(|error| failed(place.path(), error))?;
         let name = entry.file_name().to_bytes();
-        if matches!(name, b"." | b"..") || name <= after.as_slice() {
+        if !is_name(entry.file_name()) || name <= after.as_slice() {
             continue;
         }
         names.insert(name.to_vec(), ());

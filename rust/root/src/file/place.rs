@@ -92,7 +92,6 @@ const PROTECTED_NAMES: &[&str] = &[".ssh", ".gnupg", ".osmoda"];
 
 /// What the machine owns and nobody edits; read all the same.
 const READ_ONLY: &[&str] = &[
-    "/nix/store",
     "/etc/passwd",
     "/etc/group",
     "/etc/systemd",
