@@ -1,6 +1,7 @@
 //! agentd: what the machine is, the ledger of what was done to it, and what is remembered of it.
 
 pub mod backup;
+mod blocking;
 pub mod card;
 mod config;
 mod control;

@@ -84,7 +84,7 @@ pub async fn bind(setup: Setup<Config>) -> Result<Bound, StartError> {
         machine,
         telemetry,
         ledger: ledger.clone(),
-        units: Units::new(hands.clone()),
+        units: Units::new(hands.clone(), journal.clone()),
         hands,
         files,
         journal,

@@ -14,6 +14,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::Instant;
 
+use crate::control::strange;
+
 /// What is shown of each stream.
 const SHOWN: usize = 1 << 20;
 /// When nobody says how long.
@@ -44,8 +46,9 @@ pub(crate) async fn exec(
     let (err, err_end) = stream()?;
     let running = hands.ask_with(Verb::Spawn(spawn), vec![out_end, err_end]);
     let (ended, out, err) = tokio::join!(running, drain(out), drain(err));
-    let (Answer::Ended(ended), _) = ended? else {
-        return Err(Problem::new(Code::InternalBug).detail("the privileged half answered another verb"));
+    let ended = match ended? {
+        (Answer::Ended(ended), _) => ended,
+        (other, _) => return Err(strange(&other)),
     };
     Ok(ShellExecOut {
         exit_code: ended.exit_code,

@@ -1,11 +1,19 @@
 //! Replacing a small file so that a crash leaves the old content or the new, never a mixture.
 
-use std::fs::{File, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use crate::Error;
+
+/// Makes the folder `path` and those above it, for nobody but this user (0700); one that is there keeps its mode.
+///
+/// # Errors
+/// [`Error::Full`] or [`Error::Unwritable`].
+pub fn private_folder(path: &Path) -> Result<(), Error> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Error::io(path, error))
+}
 
 /// Writes `bytes` to `path` with permission bits `mode`, replacing what is there. When it returns, the new content
 /// survives a power cut. Blocks for two `fsync`s.

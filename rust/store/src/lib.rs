@@ -12,7 +12,7 @@ mod schema;
 mod writer;
 
 pub use error::{Cause, Error};
-pub use file::atomic_write;
+pub use file::{atomic_write, private_folder};
 pub use open::{open, open_read_only};
 pub use readers::Readers;
 pub use schema::Schema;

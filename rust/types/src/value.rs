@@ -28,6 +28,11 @@ impl<const MIN: u64, const MAX: u64> Within<MIN, MAX> {
     pub const fn get(self) -> u64 {
         self.0
     }
+
+    /// The number that was asked for, `unless_told` where nobody asked.
+    pub fn or(asked: Option<Self>, unless_told: usize) -> usize {
+        asked.map_or(unless_told, |asked| usize::try_from(asked.0).unwrap_or(usize::MAX))
+    }
 }
 
 impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Within<MIN, MAX> {

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use osmoda_store::{Error, atomic_write};
+use osmoda_store::{Error, atomic_write, private_folder};
 use osmoda_types::api::agentd::backup::{Backup, BackupNote};
 use osmoda_types::json;
 use rusqlite::Connection;
@@ -32,7 +32,7 @@ impl Keys {
     pub(super) fn of(declared: &[String], place: &Place) -> Result<Self, BackupError> {
         age::present()?;
         if declared.is_empty() {
-            Place::make(&place.own)?;
+            private_folder(&place.own)?;
             return Ok(Self { recipients: vec![age::own_recipient(&place.key())?], own: true });
         }
         Ok(Self { recipients: declared.to_vec(), own: false })
@@ -41,7 +41,7 @@ impl Keys {
 
 /// Makes the backup `header` names. Blocks.
 pub(super) fn create(place: &Place, header: &Header, keys: Keys, stop: &Stop) -> Result<Backup, BackupError> {
-    Place::make(&place.backups)?;
+    private_folder(&place.backups)?;
     let unfinished = Unfinished(place.unfinished(header.id));
     let failed = |error| Error::io(&unfinished.0, error);
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished.0);

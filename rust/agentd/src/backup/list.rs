@@ -21,7 +21,7 @@ impl Backups {
             Some(Ok(id)) => Some(id),
             Some(Err(_)) => return Err(BackupError::Cursor),
         };
-        let limit = usize::try_from(input.limit.map_or(DEFAULT_LIMIT, Limit::get)).unwrap_or(usize::MAX);
+        let limit = Limit::or(input.limit, DEFAULT_LIMIT);
         let place = self.place.clone();
         let listed = tokio::task::spawn_blocking(move || {
             let mut ids = ids(&place)?;
@@ -66,6 +66,6 @@ fn note(place: &Place, id: BackupId) -> Option<BackupNote> {
     serde_json::from_slice(&small.then(|| fs::read(&path).ok())??).ok()
 }
 
-const DEFAULT_LIMIT: u64 = 100;
+const DEFAULT_LIMIT: usize = 100;
 /// The most recipients of the longest keys fit.
 const MOST_NOTE_BYTES: u64 = 128 * 1024;

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use osmoda_store::Error;
+use osmoda_store::{Error, private_folder};
 use sha2::{Digest, Sha256};
 
 use super::BackupError;
@@ -14,7 +14,6 @@ use super::age::Age;
 use super::archive::{Entry, Reader};
 use super::create::LEDGER;
 use super::manifest::{self, Header, Manifest};
-use super::place::Place;
 use super::sources::{FOLDERS, is_database};
 use super::stop::{Stop, Watched};
 use crate::ledger::{Copy, verify_copy};
@@ -96,7 +95,7 @@ fn extract(input: Watched<std::process::ChildStdout>, into: &Path) -> Result<(He
 fn keep(content: &mut impl Read, entry: &Entry, path: &Path) -> Result<[u8; 32], BackupError> {
     let failed = |error| BackupError::from(Error::io(path, error));
     if let Some(folder) = path.parent() {
-        Place::make(folder)?;
+        private_folder(folder)?;
     }
     let mut options = File::options();
     let mut file =

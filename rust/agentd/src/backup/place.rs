@@ -1,10 +1,7 @@
 //! Where everything of a backup lies.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use osmoda_store::Error;
 use osmoda_types::BackupId;
 
 use super::BackupConfig;
@@ -55,12 +52,6 @@ impl Place {
     /// The opened backup of a restore.
     pub(super) fn staged(&self, id: BackupId) -> PathBuf {
         self.own.join(format!("{STAGED}{id}"))
-    }
-
-    /// Makes a folder for nobody but agentd.
-    pub(super) fn make(path: &Path) -> Result<(), Error> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|error| Error::io(path, error))
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use osmoda_store::Error;
+use osmoda_store::{Error, private_folder};
 use osmoda_types::BackupId;
 
 use super::BackupError;
@@ -99,7 +99,7 @@ fn make_below(root: &Path, folder: &Path) -> Result<(), BackupError> {
         match fs::symlink_metadata(&at) {
             Ok(there) if there.is_dir() => {}
             Ok(_) => return Err(Error::io(&at, ErrorKind::NotADirectory.into()).into()),
-            Err(_) => Place::make(&at)?,
+            Err(_) => private_folder(&at)?,
         }
     }
     Ok(())
@@ -111,7 +111,7 @@ pub(super) fn ledger(place: &Place, journal: &mut Journal) -> Result<(), BackupE
     let (now, staged) = (place.root.join("ledger"), place.staged(journal.backup).join("ledger"));
     if journal.ledger == LedgerStep::Out {
         let before = now.join(format!("{BEFORE}{}", journal.backup));
-        Place::make(&before)?;
+        private_folder(&before)?;
         for name in LEDGER_FILES {
             rename(&now.join(name), &before.join(name))?;
         }

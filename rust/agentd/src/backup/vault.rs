@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use osmoda_store::Error;
+use osmoda_store::{Error, private_folder};
 use osmoda_types::api::agentd::backup::{Backup, BackupVerifyOut, RestoredLedger};
 use osmoda_types::api::agentd::ledger::EventsLogIn;
 use osmoda_types::health::{Check, Status};
@@ -339,7 +339,7 @@ struct Staged(PathBuf);
 impl Staged {
     fn new(path: PathBuf) -> Result<Self, BackupError> {
         let _ = std::fs::remove_dir_all(&path);
-        Place::make(&path)?;
+        private_folder(&path)?;
         Ok(Self(path))
     }
 

@@ -3,8 +3,9 @@
 use agentd_root::{Answer, Hands, Verb};
 use osmoda_runtime::Context;
 use osmoda_types::api::agentd::firewall::{
-    FirewallAllowIn, FirewallChangeOut, FirewallListOut, FirewallRevokeIn, OpenPorts, PortRange,
+    FirewallAllowIn, FirewallChangeOut, FirewallListOut, FirewallRevokeIn, OpenPorts, PortRange, Source,
 };
+use osmoda_types::api::agentd::system::Protocol;
 use osmoda_types::ledger::FirewallChanged;
 use osmoda_types::{Code, Problem};
 
@@ -29,15 +30,8 @@ pub(crate) async fn allow(
     context: &Context,
     input: FirewallAllowIn,
 ) -> Result<FirewallChangeOut, Problem> {
-    let (port, to_port) = ports(input.port, input.to_port)?;
-    let ports = OpenPorts {
-        protocol: input.protocol,
-        port,
-        to_port,
-        source: input.source,
-        ttl_secs: input.ttl_secs.map(|secs| secs.get()),
-        expires_in_secs: None,
-    };
+    let mut ports = ports(input.protocol, input.port, input.to_port, input.source)?;
+    ports.ttl_secs = input.ttl_secs.map(|secs| secs.get());
     change(hands, context, "agentd.firewall.allowed", Verb::FirewallAllow { ports }).await
 }
 
@@ -46,15 +40,7 @@ pub(crate) async fn revoke(
     context: &Context,
     input: FirewallRevokeIn,
 ) -> Result<FirewallChangeOut, Problem> {
-    let (port, to_port) = ports(input.port, input.to_port)?;
-    let ports = OpenPorts {
-        protocol: input.protocol,
-        port,
-        to_port,
-        source: input.source,
-        ttl_secs: None,
-        expires_in_secs: None,
-    };
+    let ports = ports(input.protocol, input.port, input.to_port, input.source)?;
     change(hands, context, "agentd.firewall.revoked", Verb::FirewallRevoke { ports }).await
 }
 
@@ -73,10 +59,22 @@ async fn change(
     }
 }
 
-fn ports(port: PortRange, to_port: Option<PortRange>) -> Result<(u16, Option<u16>), Problem> {
+fn ports(
+    protocol: Protocol,
+    port: PortRange,
+    to_port: Option<PortRange>,
+    source: Option<Source>,
+) -> Result<OpenPorts, Problem> {
     let number = |port: PortRange| u16::try_from(port.get()).expect("a port is 65535 at the most");
     if to_port.is_some_and(|last| last < port) {
         return Err(Problem::new(Code::RequestField).at("/to_port", "is below port"));
     }
-    Ok((number(port), to_port.map(number)))
+    Ok(OpenPorts {
+        protocol,
+        port: number(port),
+        to_port: to_port.map(number),
+        source,
+        ttl_secs: None,
+        expires_in_secs: None,
+    })
 }

@@ -8,7 +8,7 @@ use agentd_root::Answer;
 use osmoda_types::{Code, Problem};
 
 /// An answer to another question than was asked: a defect of one half.
-fn strange(answer: &Answer) -> Problem {
+pub(crate) fn strange(answer: &Answer) -> Problem {
     tracing::error!(?answer, "the privileged half answered another question");
     Code::InternalBug.into()
 }

@@ -1,6 +1,5 @@
 //! File calls: what the privileged half does, with what was there kept for undo.
 
-mod keep;
 mod secret;
 
 use std::fs::File;
@@ -13,16 +12,17 @@ use std::sync::Arc;
 use agentd_root::file::{Entry, FileAnswer, FileVerb, Kind, Looks, Seen};
 use agentd_root::{Answer, Hands, Verb};
 use data_encoding::{BASE64, HEXLOWER};
-use osmoda_runtime::{Context, of_store};
+use osmoda_runtime::Context;
 use osmoda_types::api::agentd::file::{
     Encoding, FileDeleteIn, FileDeleteOut, FileEntry, FileKind, FileListIn, FileListOut, FileMoveIn,
     FileMoveOut, FileReadIn, FileReadOut, FileSearchIn, FileSearchOut, FileWriteIn, FileWriteOut, FoundFile,
 };
 use osmoda_types::ledger::{FileDeleted, FileMoved, FileWritten};
-use osmoda_types::{Code, Problem, Timestamp, json};
+use osmoda_types::{Code, Limit, Problem, Timestamp, Within, json};
 
-pub(crate) use self::keep::digest;
 use self::secret::Secrets;
+use crate::blocking::blocking;
+use crate::control::strange;
 use crate::undo::{Change, Journal, Kept};
 
 /// The machine's files, as far as agentd may reach.
@@ -43,8 +43,7 @@ impl Files {
         }
         let (file, seen, looks) = self.open(&input.path).await?;
         let Seen::File { size, .. } = seen else { return Err(Code::FileNotFound.into()) };
-        let most =
-            usize::try_from(input.max_bytes.map_or(DEFAULT_BYTES, |most| most.get())).unwrap_or(usize::MAX);
+        let most = Within::or(input.max_bytes, DEFAULT_BYTES);
         let bytes = blocking(move || read_at_most(&File::from(file), input.offset, most)).await?;
         let truncated = input.offset.saturating_add(bytes.len() as u64) < size;
         let content = match input.encoding {
@@ -105,9 +104,7 @@ impl Files {
         let before = self.open(&path).await?;
         let verb = FileVerb::Delete { path: path.clone(), seen: before.1 };
         let undo = self
-            .with_undo(context, Some(before), None, &path, async {
-                self.hands.ask(Verb::File(verb)).await.map(drop)
-            })
+            .with_undo(context, Some(before), None, &path, async { self.ask(verb).await.map(drop) })
             .await?;
         context.fact("agentd.file.deleted", &FileDeleted { v: 1, path: path.clone() });
         Ok(FileDeleteOut { path, undo })
@@ -116,27 +113,25 @@ impl Files {
     pub(crate) async fn rename(&self, context: &Context, input: FileMoveIn) -> Result<FileMoveOut, Problem> {
         let (from, to) = (input.from.into_inner(), input.to.into_inner());
         let (_, seen, _) = self.open(&from).await?;
-        let undo = context.new_undo();
         let change = Change::Moved { from: from.clone(), to: to.clone(), ino: inode(seen) };
-        self.journal.record(context, undo, change, None).await?;
         let verb = FileVerb::Move { from: from.clone(), to: to.clone(), seen };
-        if let Err(problem) = self.hands.ask(Verb::File(verb)).await {
-            self.journal.drop_failed(undo, &problem).await;
-            return Err(problem);
-        }
+        let (_, undo) = self.journal.around(context, change, None, self.ask(verb)).await?;
         context.undone_by(undo);
         context.fact("agentd.file.moved", &FileMoved { v: 1, from: from.clone(), to: to.clone() });
         Ok(FileMoveOut { from, to, undo: Some(undo) })
     }
 
     pub(crate) async fn list(&self, input: FileListIn) -> Result<FileListOut, Problem> {
-        let limit = usize::try_from(input.limit.map_or(100, |limit| limit.get())).unwrap_or(100);
+        let limit = Limit::or(input.limit, DEFAULT_ROWS);
         let verb = FileVerb::List {
             path: input.path.into_inner(),
             after: input.after.map(osmoda_types::Text::into_inner),
             limit,
         };
-        let FileAnswer::Entries { entries, more } = self.ask(verb).await? else { return Err(unexpected()) };
+        let (entries, more) = match self.ask(verb).await? {
+            FileAnswer::Entries { entries, more } => (entries, more),
+            other => return Err(strange(&Answer::File(other))),
+        };
         let next = entries.last().filter(|_| more).map(|last| last.name_hex.clone());
         Ok(FileListOut { entries: entries.into_iter().map(entry).collect(), next })
     }
@@ -149,9 +144,12 @@ impl Files {
             path: input.path.into_inner(),
             name: input.name.map(osmoda_types::Text::into_inner),
             text: input.text.map(osmoda_types::Text::into_inner),
-            limit: usize::try_from(input.limit.map_or(100, |limit| limit.get())).unwrap_or(100),
+            limit: Limit::or(input.limit, DEFAULT_ROWS),
         };
-        let FileAnswer::Found { files, cut } = self.ask(verb).await? else { return Err(unexpected()) };
+        let (files, cut) = match self.ask(verb).await? {
+            FileAnswer::Found { files, cut } => (files, cut),
+            other => return Err(strange(&Answer::File(other))),
+        };
         let file = |found: agentd_root::file::Found| FoundFile {
             path: found.path,
             kind: kind(found.kind),
@@ -167,7 +165,7 @@ impl Files {
         let (answer, fds) = self.hands.ask_with(verb, Vec::new()).await?;
         match (answer, fds.into_iter().next()) {
             (Answer::File(FileAnswer::File { seen, looks }), Some(file)) => Ok((file, seen, looks)),
-            _ => Err(unexpected()),
+            (other, _) => Err(strange(&other)),
         }
     }
 
@@ -182,7 +180,7 @@ impl Files {
     async fn ask(&self, verb: FileVerb) -> Result<FileAnswer, Problem> {
         match self.hands.ask(Verb::File(verb)).await? {
             Answer::File(answer) => Ok(answer),
-            _ => Err(unexpected()),
+            other => Err(strange(&other)),
         }
     }
 
@@ -198,26 +196,24 @@ impl Files {
     ) -> Result<Option<osmoda_types::UndoId>, Problem> {
         let kept = match before {
             None => Some((None, None)),
-            Some((file, _, looks)) => keep::copy(file, self.journal.folder())
+            Some((file, _, looks)) => self
+                .journal
+                .keep_file(file)
                 .await?
-                .map(|(digest, blob)| (Some(Kept { digest, looks }), Some(blob))),
+                .map(|(digest, bytes)| (Some(Kept { digest, looks }), Some(bytes))),
         };
-        let Some((before, blob)) = kept else { return change.await.map(|()| None) };
-        let undo = context.new_undo();
-        self.journal
-            .record(context, undo, Change::File { path: path.to_owned(), before, after }, blob)
-            .await?;
-        if let Err(problem) = change.await {
-            self.journal.drop_failed(undo, &problem).await;
-            return Err(problem);
-        }
+        let Some((before, bytes)) = kept else { return change.await.map(|()| None) };
+        let entry = Change::File { path: path.to_owned(), before, after };
+        let ((), undo) = self.journal.around(context, entry, bytes, change).await?;
         context.undone_by(undo);
         Ok(Some(undo))
     }
 }
 
 /// What is read when nobody says how much.
-const DEFAULT_BYTES: u64 = 256 * 1024;
+const DEFAULT_BYTES: usize = 256 * 1024;
+/// What is listed when nobody says how much.
+const DEFAULT_ROWS: usize = 100;
 
 fn read_at_most(file: &File, offset: u64, most: usize) -> io::Result<Vec<u8>> {
     let rest = file.metadata()?.len().saturating_sub(offset);
@@ -248,35 +244,6 @@ fn text(bytes: Vec<u8>, truncated: bool) -> Result<String, Problem> {
             .detail(format!("not UTF-8 text at byte {good} of this part"))
             .next_step("read it with encoding base64"))
     })
-}
-
-/// Work that waits for the disk, off the threads that serve.
-pub(crate) async fn blocking<T: Send + 'static, E: Trouble>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, Problem> {
-    let done = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::new(Code::InternalPanic))?;
-    done.map_err(Trouble::problem)
-}
-
-/// What a failed piece of such work means for the caller.
-pub(crate) trait Trouble: Send + 'static {
-    fn problem(self) -> Problem;
-}
-
-/// With the files of the machine.
-impl Trouble for io::Error {
-    fn problem(self) -> Problem {
-        let full = matches!(self.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        Problem::new(if full { Code::StateFull } else { Code::FileFailed }).detail(self.to_string())
-    }
-}
-
-/// With our own state.
-impl Trouble for osmoda_store::Error {
-    fn problem(self) -> Problem {
-        tracing::warn!(error = %osmoda_types::chain(&self), "state cannot be used");
-        of_store(&self)
-    }
 }
 
 fn entry(entry: Entry) -> FileEntry {
@@ -321,8 +288,4 @@ fn inode(seen: Seen) -> u64 {
         Seen::File { ino, .. } => ino,
         Seen::Absent {} => 0,
     }
-}
-
-fn unexpected() -> Problem {
-    Problem::new(Code::InternalBug).detail("the privileged half answered another verb")
 }

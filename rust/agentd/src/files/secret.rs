@@ -1,13 +1,12 @@
 //! Secrets: written once, 0600, never read back and never recorded.
 
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use osmoda_runtime::Context;
 use osmoda_types::{Code, Problem, Ring};
 
-use super::blocking;
+use crate::blocking::blocking;
 
 pub(super) struct Secrets {
     folder: PathBuf,
@@ -53,8 +52,7 @@ impl Secrets {
                 .detail(format!("{path}: only an operator replaces a secret")));
         }
         blocking(move || {
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-            made.map_err(|error| osmoda_store::Error::io(&folder, error))?;
+            osmoda_store::private_folder(&folder)?;
             osmoda_store::atomic_write(&target, &content, 0o600)
         })
         .await?;

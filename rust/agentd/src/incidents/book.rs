@@ -204,7 +204,7 @@ impl Incidents {
                 });
             }
         };
-        let limit = usize::try_from(input.limit.map_or(DEFAULT_LIMIT, Limit::get)).unwrap_or(usize::MAX);
+        let limit = Limit::or(input.limit, DEFAULT_LIMIT);
         let of = match input.status {
             None => "",
             Some(IncidentStatus::Open) => "AND closed_at IS NULL",
@@ -262,6 +262,6 @@ pub(crate) const CLOSED: &str = "agentd.incident.closed";
 /// Beyond every id, which are letters and digits behind `inc_`.
 const AFTER_EVERY_ID: &str = "inc_~";
 const READERS: usize = 2;
-const DEFAULT_LIMIT: u64 = 100;
+const DEFAULT_LIMIT: usize = 100;
 /// Of at most 8 KB each: an incident is read as a whole.
 pub(super) const MOST_STEPS: u64 = 500;

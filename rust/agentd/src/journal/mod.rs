@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use agentd_root::systemd::Properties;
 use osmoda_types::api::agentd::service::{JournalLine, JournalLogsIn, JournalLogsOut};
-use osmoda_types::{Timestamp, UnitName};
+use osmoda_types::{Timestamp, UnitName, Within};
 use tokio::sync::Semaphore;
 
 pub(crate) use error::JournalError;
@@ -58,8 +58,7 @@ impl Journal {
             Some(cursor) => arguments.push(format!("--after-cursor={}", reader::cursor(cursor)?)),
             None => arguments.extend(since.map(|since| format!("--since=@{}", seconds(since)))),
         }
-        let limit =
-            asked.limit.map_or(DEFAULT_LINES, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
+        let limit = Within::or(asked.limit, DEFAULT_LINES);
         let Page { lines, next, unreadable, .. } = self.read(Wanted { arguments, limit, since }).await?;
         Ok(JournalLogsOut { lines, next, unreadable })
     }

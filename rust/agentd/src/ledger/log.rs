@@ -54,6 +54,14 @@ impl Engine {
             .await?;
         Ok(EventsLogOut { events: page.events, next: page.next.map(|id| id.to_string()) })
     }
+
+    /// One event, if there are so many.
+    ///
+    /// # Errors
+    /// [`LedgerError::State`].
+    pub async fn event(&self, id: u64) -> Result<Option<Event>, LedgerError> {
+        self.read(move |connection| rows::one(connection, id)?.map(rows::event).transpose()).await
+    }
 }
 
 /// The same page as `application/x-ndjson`: one event a line. Its last id, as `after_id` or `before_id`, is the

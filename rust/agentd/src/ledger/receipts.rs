@@ -35,7 +35,7 @@ impl Engine {
             let span = Span { after, before: before.min(size + 1), oldest_first: false };
             let actor = input.actor.map(Text::into_inner);
             let kinds = outcomes(connection, actor.as_deref(), input.kind.as_deref().unwrap_or("."))?;
-            let limit = usize::try_from(input.limit.map_or(DEFAULT_LIMIT, Limit::get)).unwrap_or(usize::MAX);
+            let limit = Limit::or(input.limit, DEFAULT_LIMIT);
             page(connection, actor.as_deref(), &kinds, span, limit)
         })
         .await
@@ -144,6 +144,6 @@ fn intent(connection: &Connection, call: &str, before: u64, request: &str) -> ru
 }
 
 const OUTCOME: &str = ".outcome";
-const DEFAULT_LIMIT: u64 = 100;
+const DEFAULT_LIMIT: usize = 100;
 /// Calls of one kind that may begin between an intent and its outcome before the two are not joined any more.
 const INTENTS_SEARCHED: u64 = 2048;

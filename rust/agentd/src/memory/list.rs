@@ -24,7 +24,7 @@ impl Memory {
             Some(Ok(place)) => place,
             Some(Err(_)) => return Err(MemoryError::field("/after", "is not the next of a page")),
         };
-        let limit = usize::try_from(input.limit.map_or(100, Limit::get)).unwrap_or(100);
+        let limit = Limit::or(input.limit, 100);
         let page = Page {
             from: input.since.map(|since| first_place(since.resolve(self.shared.clock.now()).as_millis())),
             before,

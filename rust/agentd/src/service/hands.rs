@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use agentd_root::Act;
 use osmoda_runtime::{Context, Service};
+use osmoda_types::Problem;
 use osmoda_types::api::agentd::file::{FileDelete, FileList, FileMove, FileRead, FileSearch, FileWrite};
 use osmoda_types::api::agentd::service::{
     JournalLogs, ServiceActIn, ServiceActOut, ServiceGet, ServiceReload, ServiceRestart, ServiceStart,
@@ -12,10 +13,7 @@ use osmoda_types::api::agentd::service::{
 use osmoda_types::api::agentd::shell::ShellExec;
 use osmoda_types::api::agentd::undo::Undo;
 
-use osmoda_types::{Code, Problem};
-
 use super::Agentd;
-use crate::undo::Change;
 use crate::{shell, undo};
 
 pub(super) fn serve(service: Service<Agentd>) -> Service<Agentd> {
@@ -55,28 +53,5 @@ async fn act(
     ServiceActIn { unit }: ServiceActIn,
     act: Act,
 ) -> Result<ServiceActOut, Problem> {
-    if !matches!(act, Act::Start | Act::Stop) {
-        return agentd.units.act(&context, &unit, act).await;
-    }
-    if let Some(why) = agentd_root::protected(&unit) {
-        return Err(Problem::new(Code::ServiceProtected).detail(format!("{unit}: {why}")));
-    }
-    let before = agentd.units.state_of(&unit).await?.active;
-    let undo = context.new_undo();
-    let change = Change::Unit { unit: unit.clone(), before, act };
-    agentd.journal.record(&context, undo, change, None).await?;
-    match agentd.units.act(&context, &unit, act).await {
-        Ok(acted) if acted.before.active == acted.after.active => {
-            agentd.journal.forget(undo).await;
-            Ok(acted)
-        }
-        Ok(acted) => {
-            context.undone_by(undo);
-            Ok(acted)
-        }
-        Err(problem) => {
-            agentd.journal.drop_failed(undo, &problem).await;
-            Err(problem)
-        }
-    }
+    agentd.units.act(&context, &unit, act).await
 }

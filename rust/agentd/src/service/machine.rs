@@ -15,6 +15,7 @@ use osmoda_types::api::agentd::users::UserList;
 use osmoda_types::{Code, Empty, Problem};
 
 use super::Agentd;
+use crate::blocking::blocking;
 use crate::control::{firewall, signal, sysctl};
 use crate::network;
 use crate::telemetry::{self, Ring};
@@ -24,16 +25,16 @@ pub(super) fn serve(service: Service<Agentd>) -> Service<Agentd> {
     service
         .on::<SystemQuery, _, _>(|agentd, _, input| async move { Ok(agentd.machine.query(input).await?) })
         .on::<SystemDiscover, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.machine.discover().await?) })
-        .on::<NetworkInfo, _, _>(|_, _, Empty {}| looked(network::info))
+        .on::<NetworkInfo, _, _>(|_, _, Empty {}| blocking(network::info))
         .on::<UserList, _, _>(|agentd, _, input| async move { Ok(agentd.machine.users(input).await?) })
-        .on::<SysctlGet, _, _>(|_, _, input| looked(move || sysctl::get(&input)))
+        .on::<SysctlGet, _, _>(|_, _, input| blocking(move || sysctl::get(&input)))
         .on::<SysctlSet, _, _>(|agentd, context, input| async move {
             let key = input.key.clone();
             let set = sysctl::set(&agentd.hands, &context, input).await?;
             if let (Some(before), Some(after)) = (set.before.clone(), set.after.clone())
                 && before != after
             {
-                can_be_undone(&agentd, &context, Change::Sysctl { key, before, after }).await?;
+                agentd.journal.after(&context, Change::Sysctl { key, before, after }).await?;
             }
             Ok(set)
         })
@@ -44,25 +45,17 @@ pub(super) fn serve(service: Service<Agentd>) -> Service<Agentd> {
         .on::<FirewallAllow, _, _>(|agentd, context, input| async move {
             let changed = firewall::allow(&agentd.hands, &context, input).await?;
             let change = Change::Firewall { before: changed.before, after: changed.after };
-            can_be_undone(&agentd, &context, change).await?;
+            agentd.journal.after(&context, change).await?;
             Ok(changed)
         })
         .on::<FirewallRevoke, _, _>(|agentd, context, input| async move {
             let changed = firewall::revoke(&agentd.hands, &context, input).await?;
             let change = Change::Firewall { before: changed.before, after: changed.after };
-            can_be_undone(&agentd, &context, change).await?;
+            agentd.journal.after(&context, change).await?;
             Ok(changed)
         })
         .on::<SecurityScore, _, _>(|agentd, _, Empty {}| async move { Ok(agentd.machine.security().await?) })
         .on::<TelemetryWindow, _, _>(telemetry_window)
-}
-
-/// What was before is known only when it is done: a crash in between leaves the change and no entry.
-async fn can_be_undone(agentd: &Agentd, context: &Context, change: Change) -> Result<(), Problem> {
-    let undo = context.new_undo();
-    agentd.journal.record(context, undo, change, None).await?;
-    context.undone_by(undo);
-    Ok(())
 }
 
 /// Without a file there is no yesterday; all else goes on.
@@ -83,12 +76,5 @@ async fn telemetry_window(
     input: TelemetryWindowIn,
 ) -> Result<TelemetryWindowOut, Problem> {
     let ring = agentd.telemetry.clone().ok_or(Code::StateUnwritable)?;
-    looked(move || telemetry::window(&ring, context.now(), &input)).await
-}
-
-/// Looks where a look may wait for the kernel.
-async fn looked<T: Send + 'static>(
-    look: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| Err(Code::InternalPanic.into()))
+    blocking(move || telemetry::window(&ring, context.now(), &input)).await
 }

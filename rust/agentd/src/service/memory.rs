@@ -41,9 +41,7 @@ async fn note_stored(
     if !merged {
         let (_, bytes) = agentd.memory.get_bytes(id).await?;
         let change = Change::Remembered { memory: id, digest: json::digest_of(&bytes) };
-        let undo = context.new_undo();
-        agentd.journal.record(context, undo, change, None).await?;
-        context.undone_by(undo);
+        agentd.journal.after(context, change).await?;
     }
     Ok(stored)
 }
@@ -54,28 +52,19 @@ async fn memory_forget(
     context: Context,
     input: MemoryForgetIn,
 ) -> Result<MemoryForgetOut, Problem> {
-    let undo = match input.id {
-        Some(memory) if input.source.is_none() => {
+    let (id, source) = (input.id, input.source.is_some());
+    let forget = async { agentd.memory.forget(input).await.map_err(Problem::from) };
+    let forgotten = match id {
+        Some(memory) if !source => {
             let (path, bytes) = agentd.memory.get_bytes(memory).await?;
-            let kept = agentd.journal.kept(bytes).await?;
-            let undo = context.new_undo();
-            agentd.journal.record(&context, undo, Change::Forgotten { memory, path }, Some(kept)).await?;
-            Some(undo)
+            let kept = agentd.journal.keep_bytes(bytes).await?;
+            let change = Change::Forgotten { memory, path };
+            let (forgotten, undo) = agentd.journal.around(&context, change, Some(kept), forget).await?;
+            context.undone_by(undo);
+            forgotten
         }
-        _ => None,
+        _ => forget.await?,
     };
-    let forgotten = match agentd.memory.forget(input).await.map_err(Problem::from) {
-        Ok(forgotten) => forgotten,
-        Err(problem) => {
-            if let Some(undo) = undo {
-                agentd.journal.drop_failed(undo, &problem).await;
-            }
-            return Err(problem);
-        }
-    };
-    if let Some(undo) = undo {
-        context.undone_by(undo);
-    }
     let (ids, kept) = (forgotten.out.ids.clone(), forgotten.kept);
     let fact = MemoryForgotten { v: 1, ids, kept, source: forgotten.source };
     context.fact("agentd.memory.forgotten", &fact);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 
+use osmoda_types::Limit;
 use osmoda_types::api::agentd::users::{Account, UserListIn, UserListOut};
 
 use super::HostError;
@@ -19,7 +20,7 @@ pub(super) fn list(input: &UserListIn) -> Result<UserListOut, HostError> {
 }
 
 fn page(accounts: Accounts, groups: &Groups, input: &UserListIn) -> UserListOut {
-    let limit = input.limit.map_or(PAGE, |limit| usize::try_from(limit.get()).unwrap_or(PAGE));
+    let limit = Limit::or(input.limit, PAGE);
     let all = accounts.users();
     // An account that is gone meanwhile cannot be gone on from: the list begins again.
     let after = input.after.as_ref().and_then(|name| all.iter().position(|user| user.name == **name));

@@ -12,7 +12,7 @@ use osmoda_types::api::agentd::system::{
     Uptime,
 };
 use osmoda_types::api::agentd::users::{UserListIn, UserListOut};
-use osmoda_types::{Clock, Timestamp};
+use osmoda_types::{Clock, Timestamp, Within};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Semaphore;
 
@@ -133,7 +133,7 @@ impl Machine {
         if args.limit.is_some() && matches!(query, Query::Hostname | Query::Uptime | Query::Kernel) {
             return Err(HostError::Argument { pointer: "/args/limit" });
         }
-        let limit = args.limit.map_or(100, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
+        let limit = Within::or(args.limit, 100);
         let (answer, total) = match query {
             Query::Processes => {
                 let since = processes::Since {

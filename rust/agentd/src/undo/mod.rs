@@ -3,25 +3,26 @@
 //! One file per change in `<state>/agentd/undo/`, named by its id, and beside it what a file held. An entry is durable
 //! before its change, so a crash between them leaves an entry that changes nothing when it is taken back.
 
+mod keep;
 mod revert;
 
 use std::fs;
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::DirBuilderExt;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use agentd_root::Act;
 use agentd_root::file::Looks;
 use osmoda_runtime::Context;
-use osmoda_store::Error;
+use osmoda_store::{Error, atomic_write, private_folder};
 use osmoda_types::api::agentd::firewall::OpenPorts;
 use osmoda_types::api::agentd::sysctl::SysctlKey;
 use osmoda_types::{Actor, Code, MemoryId, Problem, RequestId, Timestamp, UndoId, UnitName};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::files::blocking;
+use crate::blocking::blocking;
 
 pub(crate) use revert::undo;
 
@@ -113,71 +114,81 @@ pub(crate) struct Entry {
 /// The journal of this machine.
 pub(crate) struct Journal {
     folder: PathBuf,
+    /// When old entries were last looked for.
+    swept: Mutex<Option<Timestamp>>,
 }
 
 /// Entries are kept for a week.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Reading the whole folder is not for every change.
+const SWEPT: Duration = Duration::from_secs(3600);
 
 impl Journal {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, swept: Mutex::new(None) }
     }
 
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.folder.clone()
-    }
-
-    /// Makes an entry durable. Without this nothing is changed.
-    pub(crate) async fn record(
+    /// Makes a change after its entry is durable; without one nothing is changed. An entry stays if the change took place
+    /// or nobody knows, and its id is for the outcome.
+    pub(crate) async fn around<T>(
         &self,
         context: &Context,
-        undo: UndoId,
         change: Change,
-        blob: Option<NamedTempFile>,
-    ) -> Result<(), Problem> {
-        let principal = &context.principal;
-        let entry = Entry {
-            v: 1,
-            undo,
-            request_id: context.request_id,
-            actor: principal.actor.clone(),
-            at: context.now(),
-            change,
-        };
-        let (folder, oldest) = (self.folder.clone(), context.now().minus(KEPT));
+        kept: Option<NamedTempFile>,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<(T, UndoId), Problem> {
+        let undo = self.record(context, change, kept).await?;
+        match work.await {
+            Ok(done) => Ok((done, undo)),
+            Err(problem) => {
+                if problem.code != Code::OutcomeUnknown {
+                    self.forget(undo).await;
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    /// For a change of which only its end tells what was before: a crash in between leaves it without an entry.
+    pub(crate) async fn after(&self, context: &Context, change: Change) -> Result<(), Problem> {
+        context.undone_by(self.record(context, change, None).await?);
+        Ok(())
+    }
+
+    /// Makes an entry durable.
+    async fn record(
+        &self,
+        context: &Context,
+        change: Change,
+        kept: Option<NamedTempFile>,
+    ) -> Result<UndoId, Problem> {
+        let (undo, now) = (context.new_undo(), context.now());
+        let actor = context.principal.actor.clone();
+        let entry = Entry { v: 1, undo, request_id: context.request_id, actor, at: now, change };
+        let folder = self.folder.clone();
+        let oldest = self.sweeps(now).then(|| now.minus(KEPT));
         blocking(move || {
             let failed = |error| Error::io(&folder, error);
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-            if let Some(blob) = blob {
-                blob.persist(blob_of(&folder, undo)).map_err(|error| failed(error.error))?;
+            private_folder(&folder)?;
+            if let Some(kept) = kept {
+                kept.persist(bytes_of(&folder, undo)).map_err(|error| failed(error.error))?;
             }
             let text = serde_json::to_vec(&entry).expect("an entry is plain data");
-            osmoda_store::atomic_write(&entry_of(&folder, undo), &text, 0o600)?;
-            forget_before(&folder, oldest).map_err(failed)
+            atomic_write(&entry_of(&folder, undo), &text, 0o600)?;
+            oldest.map_or(Ok(()), |oldest| forget_before(&folder, oldest)).map_err(failed)
         })
-        .await
+        .await?;
+        Ok(undo)
     }
 
-    /// Bytes to be kept with an entry.
-    pub(crate) async fn kept(&self, bytes: Vec<u8>) -> Result<NamedTempFile, Problem> {
-        let folder = self.folder.clone();
-        blocking(move || {
-            let kept = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).and_then(|()| {
-                let mut file = NamedTempFile::new_in(&folder)?;
-                file.write_all(&bytes)?;
-                file.as_file().sync_data()?;
-                Ok(file)
-            });
-            kept.map_err(|error| Error::io(&folder, error))
-        })
-        .await
-    }
-
-    /// A change that failed needs no entry; one of unknown outcome keeps it.
-    pub(crate) async fn drop_failed(&self, undo: UndoId, problem: &Problem) {
-        if problem.code != Code::OutcomeUnknown {
-            self.forget(undo).await;
+    /// Whether old entries are looked for now.
+    fn sweeps(&self, now: Timestamp) -> bool {
+        let mut swept = self.swept.lock().expect("nothing panics while it holds this lock");
+        let due = swept.is_none_or(|last| last <= now.minus(SWEPT));
+        if due {
+            *swept = Some(now);
         }
+        due
     }
 
     /// Removes an entry.
@@ -216,13 +227,13 @@ impl Journal {
 
     /// The bytes that were kept with an entry, in memory.
     pub(crate) async fn bytes(&self, undo: UndoId) -> Result<Vec<u8>, Problem> {
-        let path = blob_of(&self.folder, undo);
+        let path = bytes_of(&self.folder, undo);
         blocking(move || fs::read(&path).map_err(|error| Error::io(&path, error))).await
     }
 
-    /// The bytes that were kept with an entry.
-    pub(crate) async fn blob(&self, undo: UndoId) -> Result<std::os::fd::OwnedFd, Problem> {
-        let path = blob_of(&self.folder, undo);
+    /// The bytes that were kept with an entry, as a file.
+    pub(crate) async fn file(&self, undo: UndoId) -> Result<std::os::fd::OwnedFd, Problem> {
+        let path = bytes_of(&self.folder, undo);
         blocking(move || fs::File::open(path).map(Into::into)).await
     }
 }
@@ -231,7 +242,7 @@ fn entry_of(folder: &Path, undo: UndoId) -> PathBuf {
     folder.join(format!("{undo}.json"))
 }
 
-fn blob_of(folder: &Path, undo: UndoId) -> PathBuf {
+fn bytes_of(folder: &Path, undo: UndoId) -> PathBuf {
     folder.join(format!("{undo}.bytes"))
 }
 
@@ -258,7 +269,7 @@ fn forget_before(folder: &Path, oldest: Timestamp) -> io::Result<()> {
 
 /// The entry first: bytes without an entry are nothing, an entry without bytes could not be taken back.
 fn remove(folder: &Path, undo: UndoId) -> io::Result<()> {
-    for path in [entry_of(folder, undo), blob_of(folder, undo)] {
+    for path in [entry_of(folder, undo), bytes_of(folder, undo)] {
         match fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}

@@ -16,9 +16,9 @@ use osmoda_types::{
     Code, MemoryId, Problem, Ring, Since, Text, Timestamp, UndoId, UnitName, catalogue, json,
 };
 
+use super::keep::digest;
 use super::{Change, Entry, Kept};
 use crate::control::{firewall, sysctl};
-use crate::files::digest;
 use crate::memory::MemoryError;
 use crate::service::Agentd;
 
@@ -124,7 +124,7 @@ async fn file(
         None if is.is_none() => return Ok(()),
         None => (FileVerb::Delete { path, seen }, vec![]),
         Some(kept) => {
-            let bytes = agentd.journal.blob(undo).await?;
+            let bytes = agentd.journal.file(undo).await?;
             (FileVerb::Write { path, seen, as_it_was: Some(kept.looks) }, vec![bytes])
         }
     };
@@ -259,9 +259,7 @@ fn touches(change: &Change) -> Vec<&str> {
 
 /// The undo id that the outcome at this event names.
 async fn of_event(agentd: &Agentd, event: u64) -> Result<UndoId, Problem> {
-    let input = serde_json::json!({"after_id": event.saturating_sub(1), "limit": 1});
-    let page = agentd.ledger.log(serde_json::from_value(input).expect("the query is well-formed")).await?;
-    let found = page.events.into_iter().find(|found| found.id == event);
+    let found = agentd.ledger.event(event).await?;
     let outcome = found.as_ref().and_then(outcome);
     outcome.and_then(|outcome| outcome.undo).ok_or_else(|| {
         Problem::new(Code::UndoNotFound).detail(format!("event {event} is no outcome that names an undo"))
@@ -285,8 +283,7 @@ async fn irreversible(
         let entry = catalogue::calls().find(|entry| entry.event() == call)?;
         let lasting = outcome.undo.is_none()
             && outcome.result != CallResult::Failed
-            && entry.path != "/undo"
-            && entry.path != "/notify";
+            && entry.undo != catalogue::Undo::Nothing;
         lasting.then(|| Irreversible { event_id: event.id, call: call.to_owned(), at: event.ts })
     };
     Ok(page.events.iter().filter_map(lasting).collect())

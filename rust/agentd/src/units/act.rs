@@ -12,6 +12,7 @@ use osmoda_types::{Code, Problem, UnitName};
 
 use super::{Units, state, words};
 use crate::journal::JournalError;
+use crate::undo::Change;
 
 /// Journal lines that go with a failure, and how much of each.
 const LINES: usize = 20;
@@ -35,6 +36,27 @@ impl Units {
             return Err(Problem::new(Code::ServiceProtected).detail(format!("{unit}: {why}")));
         }
         let before = self.state_of(unit).await?;
+        let change = Change::Unit { unit: unit.clone(), before: before.active.clone(), act };
+        let job = self.job(context, unit, act, before);
+        if !matches!(act, Act::Start | Act::Stop) {
+            return job.await;
+        }
+        let (acted, undo) = self.undo.around(context, change, None, job).await?;
+        if acted.before.active == acted.after.active {
+            self.undo.forget(undo).await;
+        } else {
+            context.undone_by(undo);
+        }
+        Ok(acted)
+    }
+
+    async fn job(
+        &self,
+        context: &Context,
+        unit: &UnitName,
+        act: Act,
+        before: UnitState,
+    ) -> Result<ServiceActOut, Problem> {
         let asked = self.hands.ask(Verb::Service { unit: unit.clone(), act }).await;
         let fact = |unit: &UnitName, job: &str, after: Option<&UnitState>| {
             let acted = ServiceActed {

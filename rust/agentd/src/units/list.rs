@@ -2,7 +2,7 @@
 
 use agentd_root::systemd::{Listed, Systemd};
 use osmoda_types::api::agentd::service::{ServiceRow, ServiceStatusIn, ServiceStatusOut};
-use osmoda_types::{Problem, UnitName};
+use osmoda_types::{Limit, Problem, UnitName};
 
 const DEFAULT_ROWS: usize = 100;
 
@@ -21,7 +21,7 @@ pub(super) async fn page(asked: &ServiceStatusIn) -> Result<ServiceStatusOut, Pr
 fn chosen(mut rows: Vec<ServiceRow>, asked: &ServiceStatusIn) -> ServiceStatusOut {
     let pattern = with_kind(asked.pattern.as_deref().unwrap_or("*"));
     let after = asked.after.as_deref().unwrap_or_default();
-    let limit = asked.limit.map_or(DEFAULT_ROWS, |limit| usize::try_from(limit.get()).unwrap_or(usize::MAX));
+    let limit = Limit::or(asked.limit, DEFAULT_ROWS);
     let in_state = |row: &ServiceRow| {
         asked
             .state

@@ -5,17 +5,20 @@ mod list;
 mod state;
 mod words;
 
+use std::sync::Arc;
+
 use agentd_root::Hands;
 use agentd_root::systemd::Systemd;
 use osmoda_types::api::agentd::service::{ServiceState, ServiceStatusIn, ServiceStatusOut, UnitState};
 use osmoda_types::{Code, Problem, UnitName, Within};
 
 use crate::journal::Journal;
+use crate::undo;
 
 /// The units of this machine.
-#[derive(Debug)]
 pub(crate) struct Units {
     hands: Hands,
+    undo: Arc<undo::Journal>,
     /// Where their lines are read.
     pub(crate) journal: Journal,
 }
@@ -25,8 +28,8 @@ const DEFAULT_LINES: usize = 10;
 
 impl Units {
     /// Acts with these hands.
-    pub(crate) fn new(hands: Hands) -> Self {
-        Self { hands, journal: Journal::default() }
+    pub(crate) fn new(hands: Hands, undo: Arc<undo::Journal>) -> Self {
+        Self { hands, undo, journal: Journal::default() }
     }
 
     /// One unit, or a page of the list.
@@ -67,7 +70,7 @@ impl Units {
         let service =
             if unit.kind() == "service" { systemd.service(unit).await? } else { Default::default() };
         let mut state = state::full(&found, &service);
-        let lines = lines.map_or(DEFAULT_LINES, |lines| usize::try_from(lines.get()).unwrap_or(usize::MAX));
+        let lines = Within::or(lines, DEFAULT_LINES);
         if lines > 0 {
             let own: UnitName = state.row.unit.parse().unwrap_or_else(|_| unit.clone());
             match self.journal.last(&own, lines).await {

@@ -56,7 +56,7 @@ impl Endpoint for NotifySend {
     type Out = NotifySendOut;
     const CALL: Call = Call::effect::<Self>(
         Effect::Change,
-        Undo::Never,
+        Undo::Nothing,
         Daemon::Agentd,
         Method::Post,
         "/notify",

@@ -70,7 +70,7 @@ impl Endpoint for Undo {
     type Out = UndoOut;
     const CALL: Call = Call::effect::<Self>(
         Effect::Change,
-        Back::Never,
+        Back::Nothing,
         Daemon::Agentd,
         Method::Post,
         "/undo",
