@@ -11,9 +11,9 @@ use osmoda_types::chain;
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// Where to listen (SEQPACKET).
+    /// Where to listen (SEQPACKET); a socket inherited from systemd is used instead.
     #[arg(long)]
-    socket: PathBuf,
+    socket: Option<PathBuf>,
     /// Who may ask, and what may be touched.
     #[arg(long)]
     config: PathBuf,
@@ -52,13 +52,16 @@ async fn run(args: &Args, config: serve::Config) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut end = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let callers = serve::uids(&config.callers)?;
-    let socket = serve::bound(&args.socket, &callers)?;
+    let socket = serve::socket(args.socket.as_deref(), &callers)?;
     let half = Half::new(config.files.places(config.own.clone()), Some(config.shell_user.clone()));
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    tracing::info!(socket = %args.socket.display(), "ready");
-    tokio::select! {
-        ended = serve::serve(socket, half, callers) => ended,
-        _ = end.0.recv() => Ok(()),
-        _ = end.1.recv() => Ok(()),
-    }
+    tracing::info!("ready");
+    let stop = async {
+        tokio::select! {
+            _ = end.0.recv() => {}
+            _ = end.1.recv() => {}
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    };
+    serve::serve(socket, half, callers, stop).await
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use listenfd::ListenFd;
 use osmoda_types::{Code, Problem};
 use rustix::fs::{Gid, Mode, Uid, chmod, chown};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
@@ -69,6 +70,8 @@ impl Roots {
 
 /// Connections served at once.
 const MOST: usize = 64;
+/// How long a stopping half lets what was begun come to its end.
+const DRAIN: Duration = Duration::from_secs(10);
 /// A caller that connects and says nothing.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -86,11 +89,24 @@ pub fn uids(names: &[String]) -> io::Result<Vec<u32>> {
     names.iter().map(|name| uid(name).ok_or_else(|| missing(name))).collect()
 }
 
-/// Binds the socket, for the first of the callers alone.
+/// The socket to listen on: inherited from systemd, else bound at `path` for the first of the callers alone.
 ///
 /// # Errors
-/// What the system says.
-pub fn bound(path: &Path, callers: &[u32]) -> io::Result<UnixListener> {
+/// What the system says; `InvalidInput` with neither.
+pub fn socket(path: Option<&Path>, callers: &[u32]) -> io::Result<UnixListener> {
+    let inherited = ListenFd::from_env().take_custom::<std::os::unix::net::UnixListener>(
+        0,
+        AddressFamily::UNIX.as_raw().into(),
+        SocketType::SEQPACKET.as_raw().cast_signed(),
+        "SEQPACKET socket of the family unix",
+    )?;
+    if let Some(inherited) = inherited {
+        inherited.set_nonblocking(true)?;
+        return UnixListener::from_std(inherited);
+    }
+    let path = path.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidInput, "give --socket, or start it by a socket unit of systemd")
+    })?;
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -108,16 +124,25 @@ pub fn bound(path: &Path, callers: &[u32]) -> io::Result<UnixListener> {
     UnixListener::from_std(socket.into())
 }
 
-/// Serves until the future is dropped.
+/// Serves until told to stop, then ends what was begun; callers that come meanwhile wait in the socket's queue.
 ///
 /// # Errors
 /// When the socket breaks.
-pub async fn serve(socket: UnixListener, half: Half, callers: Vec<u32>) -> io::Result<()> {
+pub async fn serve(
+    socket: UnixListener,
+    half: Half,
+    callers: Vec<u32>,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     let (half, callers) = (Arc::new(half), Arc::new(callers));
     let places = Arc::new(Semaphore::new(MOST));
+    let mut stop = std::pin::pin!(stop);
     loop {
-        let (caller, _) = socket.accept().await?;
         let Ok(place) = places.clone().acquire_owned().await else { return Ok(()) };
+        let (caller, _) = tokio::select! {
+            caller = socket.accept() => caller?,
+            () = &mut stop => break,
+        };
         let (half, callers) = (half.clone(), callers.clone());
         tokio::spawn(async move {
             if let Err(error) = answer(caller, &half, &callers).await {
@@ -126,6 +151,11 @@ pub async fn serve(socket: UnixListener, half: Half, callers: Vec<u32>) -> io::R
             drop(place);
         });
     }
+    let all = u32::try_from(MOST).expect("a small number");
+    if tokio::time::timeout(DRAIN, places.acquire_many(all)).await.is_err() {
+        tracing::warn!("ended while something was still being done");
+    }
+    Ok(())
 }
 
 async fn answer(caller: UnixStream, half: &Half, callers: &[u32]) -> io::Result<()> {

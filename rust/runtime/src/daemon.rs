@@ -15,6 +15,7 @@ use osmoda_types::{Clock, Daemon, Entropy, chain};
 use rustix::fs::{FlockOperation, flock};
 use sd_notify::NotifyState;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -154,7 +155,8 @@ where
         if args.check_config {
             return Ok(());
         }
-        run(daemon, version, &args, config, Hot { file, common, logging }, bind)
+        let (_, own) = load(file.as_deref())?;
+        run(daemon, version, &args, config, Hot { file, common, own, logging }, bind)
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -266,6 +268,8 @@ async fn keep_alive(limit: Duration) {
 struct Hot {
     file: Option<PathBuf>,
     common: Common,
+    /// The daemon's own keys as they stood in the file.
+    own: Value,
     logging: Logging,
 }
 
@@ -308,11 +312,14 @@ impl Hot {
             NotifyState::Reloading,
             NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Status("reloading")),
         ]);
-        match load::<serde::de::IgnoredAny>(self.file.as_deref()) {
+        match load::<Value>(self.file.as_deref()) {
             Err(error) => {
                 tracing::error!(error = %chain(&error), "the configuration is wrong; the old one stays");
             }
-            Ok((common, _)) if Common { log: self.common.log.clone(), ..common.clone() } != self.common => {
+            Ok((common, own))
+                if own != self.own
+                    || Common { log: self.common.log.clone(), ..common.clone() } != self.common =>
+            {
                 tracing::error!("a setting changed that needs a restart; the old ones stay");
             }
             Ok((common, _)) => {

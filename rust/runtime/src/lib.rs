@@ -16,6 +16,7 @@ mod idempotency;
 mod listener;
 mod logging;
 mod metrics;
+mod noted;
 mod outbox;
 mod pipeline;
 mod problem;

@@ -25,6 +25,7 @@ use crate::context::{Context, Made};
 use crate::decode;
 use crate::gate::{Gate, Peer};
 use crate::idempotency::{Begin, Idempotency, REPLAYED};
+use crate::noted;
 use crate::problem;
 use crate::service::Kit;
 
@@ -185,30 +186,37 @@ async fn observe(route: &Route, kit: &Arc<Kit>, asked: Asked, act: Act) -> Resul
     let started = Instant::now();
     let noted = matches!(asked.principal.actor, Actor::Agent(_) | Actor::Other(_))
         && asked.principal.ring != Ring::Two;
-    let args_digest = if noted { digest(&asked.arguments) } else { String::new() };
-    let principal = asked.principal.clone();
-    let (reply, _) = perform(route, kit, asked.headers, asked.id, asked.principal, act).await;
-    if noted {
-        let (status, result_digest) = match &reply {
-            Ok(Reply::Json(body)) => (200, Some(json::digest_of(body))),
-            Ok(Reply::Whole(response)) => (response.status().as_u16(), None),
-            Err(problem) => (problem.status, None),
-        };
-        let ms = millis(started.elapsed());
-        let call = route.event.clone();
-        let read = ReadCall {
-            request_id: asked.id,
-            call,
-            tool: principal.tool.clone(),
-            args_digest,
-            result_digest,
-            status,
-            ms,
-            at: kit.clock.now(),
-        };
-        kit.record.read(&principal, read).await;
+    if !noted {
+        let (reply, _) = perform(route, kit, asked.headers, asked.id, asked.principal, act).await;
+        return reply.map(respond);
     }
-    reply.map(respond)
+    let principal = asked.principal.clone();
+    let mut read = ReadCall {
+        request_id: asked.id,
+        call: route.event.clone(),
+        tool: principal.tool.clone(),
+        args_digest: digest(&asked.arguments),
+        result_digest: None,
+        status: 200,
+        ms: 0,
+        at: kit.clock.now(),
+    };
+    let (reply, _) = perform(route, kit, asked.headers, asked.id, asked.principal, act).await;
+    read.ms = millis(started.elapsed());
+    match &reply {
+        Ok(Reply::Json(body)) => read.result_digest = Some(json::digest_of(body)),
+        Ok(Reply::Whole(_)) => {}
+        Err(problem) => read.status = problem.status,
+    }
+    match reply {
+        Ok(Reply::Whole(answer)) if !route.call.stream => {
+            Ok(noted::when_gone(answer, kit.clone(), principal, read))
+        }
+        reply => {
+            kit.record.read(&principal, read).await;
+            reply.map(respond)
+        }
+    }
 }
 
 /// A call with an effect: it takes place only between a durable intent and a durable outcome.

@@ -26,7 +26,12 @@ pub fn canonical(value: &Value) -> String {
 
 /// `sha256:<hex>` of bytes.
 pub fn digest_of(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+    digest_text(Sha256::digest(bytes))
+}
+
+/// A SHA-256 digest as `sha256:` and hex.
+pub fn digest_text(digest: impl AsRef<[u8]>) -> String {
+    format!("sha256:{}", hex(digest.as_ref()))
 }
 
 /// Lower-case hex.

@@ -179,7 +179,7 @@ pub struct ReadCall {
     pub tool: Option<String>,
     /// `sha256:` of the canonical arguments.
     pub args_digest: String,
-    /// `sha256:` of the answer's bytes as sent; none for streams and failures.
+    /// `sha256:` of the answer's bytes as sent; none for endless streams, failures and answers that were cut off.
     pub result_digest: Option<String>,
     /// HTTP status.
     pub status: u16,

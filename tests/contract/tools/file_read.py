@@ -1,5 +1,5 @@
 """file_read: parts of regular files, as text or base64, and nothing else."""
-import base64, tempfile, pathlib
+import base64, hashlib, pathlib, tempfile
 
 
 def checks(agentd):
@@ -22,5 +22,15 @@ def checks(agentd):
             answer = read(path)
             assert answer.code == code, (path, answer)
 
+    def large():
+        text = ("a line of text, \"quoted\" \\ \x01 \u20ac\n") * 300_000
+        (folder / "large").write_text(text)
+        answer = read(folder / "large", max_bytes=16_777_216)
+        assert answer.json["content"] == text and not answer.json["truncated"]
+        agentd.call("POST", "/file/write", {"path": str(folder / "mark"), "content": ""}, {"X-Osmoda-Actor": "agent:tester"}.items())
+        calls = agentd.call("GET", "/events/log?type=agentd.session.read&actor=agent:tester").json["events"][0]["payload"]["calls"]
+        assert any(call["result_digest"] == f"sha256:{hashlib.sha256(answer.body).hexdigest()}" for call in calls), calls
+
+    yield "a large file is read whole, and the digest of what was sent is in the ledger", large
     yield "text and bytes are read whole and in parts", parts
     yield "what is protected, missing or no file is refused by name", refusals

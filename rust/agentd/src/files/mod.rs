@@ -1,16 +1,16 @@
 //! File calls: what the privileged half does, with what was there kept for undo.
 
+mod read;
 mod secret;
 
 use std::fs::File;
-use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use agentd_root::file::{Entry, FileAnswer, FileVerb, Kind, Looks, Seen};
 use agentd_root::{Answer, Hands, Verb};
+use axum::response::Response;
 use data_encoding::{BASE64, HEXLOWER};
 use osmoda_runtime::Context;
 use osmoda_types::api::agentd::file::{
@@ -20,6 +20,7 @@ use osmoda_types::api::agentd::file::{
 use osmoda_types::ledger::{FileDeleted, FileMoved, FileWritten};
 use osmoda_types::{Code, Limit, Problem, Timestamp, Within, json};
 
+use self::read::Stretch;
 use self::secret::Secrets;
 use crate::blocking::blocking;
 use crate::control::strange;
@@ -37,30 +38,28 @@ impl Files {
         Self { hands, journal, secrets: Secrets::new(state_root.join("secrets")) }
     }
 
-    pub(crate) async fn read(&self, input: FileReadIn) -> Result<FileReadOut, Problem> {
+    pub(crate) async fn read(&self, input: FileReadIn) -> Result<Response, Problem> {
         if self.secrets.holds(&input.path) {
             return Err(Problem::new(Code::FileWriteOnly));
         }
         let (file, seen, looks) = self.open(&input.path).await?;
         let Seen::File { size, .. } = seen else { return Err(Code::FileNotFound.into()) };
         let most = Within::or(input.max_bytes, DEFAULT_BYTES);
-        let bytes = blocking(move || read_at_most(&File::from(file), input.offset, most)).await?;
-        let truncated = input.offset.saturating_add(bytes.len() as u64) < size;
-        let content = match input.encoding {
-            Encoding::Base64 => BASE64.encode(&bytes),
-            Encoding::Text => text(bytes, truncated)?,
-        };
-        Ok(FileReadOut {
-            content,
+        let from = input.offset.min(size);
+        let to = size.min(from + most as u64);
+        let about = FileReadOut {
+            content: String::new(),
             encoding: input.encoding,
             size_bytes: size,
             offset: input.offset,
-            truncated,
+            truncated: to < size,
             mode: mode(looks),
             uid: looks.uid,
             gid: looks.gid,
             modified_at: at(looks),
-        })
+        };
+        let stretch = Stretch { file: File::from(file), from, to, encoding: input.encoding };
+        read::answer(stretch, about).await
     }
 
     pub(crate) async fn write(&self, context: &Context, input: FileWriteIn) -> Result<FileWriteOut, Problem> {
@@ -214,37 +213,6 @@ impl Files {
 const DEFAULT_BYTES: usize = 256 * 1024;
 /// What is listed when nobody says how much.
 const DEFAULT_ROWS: usize = 100;
-
-fn read_at_most(file: &File, offset: u64, most: usize) -> io::Result<Vec<u8>> {
-    let rest = file.metadata()?.len().saturating_sub(offset);
-    let mut bytes = vec![0; most.min(usize::try_from(rest).unwrap_or(usize::MAX))];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(more) => filled += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
-}
-
-/// Bytes as text; a character that the end of a part cut is left to the next part.
-fn text(bytes: Vec<u8>, truncated: bool) -> Result<String, Problem> {
-    String::from_utf8(bytes).or_else(|error| {
-        let (good, cut) = (error.utf8_error().valid_up_to(), error.utf8_error().error_len().is_none());
-        let mut bytes = error.into_bytes();
-        if truncated && cut {
-            bytes.truncate(good);
-            return Ok(String::from_utf8(bytes).expect("valid up to there"));
-        }
-        Err(Problem::new(Code::FileKind)
-            .detail(format!("not UTF-8 text at byte {good} of this part"))
-            .next_step("read it with encoding base64"))
-    })
-}
 
 fn entry(entry: Entry) -> FileEntry {
     let bytes = HEXLOWER.decode(entry.name_hex.as_bytes()).unwrap_or_default();

@@ -29,7 +29,7 @@ pub(super) fn serve(service: Service<Agentd>) -> Service<Agentd> {
         .on::<JournalLogs, _, _>(|agentd, context, input| async move {
             Ok(agentd.units.journal.logs(input, context.now()).await?)
         })
-        .on::<FileRead, _, _>(|agentd, _, input| async move { agentd.files.read(input).await })
+        .stream::<FileRead, _, _>(|agentd, _, input| async move { agentd.files.read(input).await })
         .on::<FileWrite, _, _>(
             |agentd, context, input| async move { agentd.files.write(&context, input).await },
         )
