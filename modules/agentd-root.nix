@@ -1,0 +1,230 @@
+# agentd-root: the privileged half of agentd. Root, without HTTP, database or state; it takes closed verbs from agentd.
+{ config, lib, options, pkgs, ... }:
+let
+  cfg = config.services.osmoda;
+  own = options.services.osmoda;
+  ours = import ./lib.nix { inherit lib; };
+
+  settings = lib.recursiveUpdate {
+    callers = [ "osmoda-agentd" ];
+    shell_user = "osmoda-shell";
+    own = [
+      "/var/lib/osmoda"
+      cfg.backup.dir
+    ];
+    inherit (cfg) files;
+  } cfg.agentdRoot.settings;
+
+  exceptions = {
+    CapabilityBoundingSet = {
+      value = map (right: "~${right}") [
+        "CAP_SYS_ADMIN"
+        "CAP_SYS_PTRACE"
+        "CAP_SYS_RAWIO"
+        "CAP_SYS_MODULE"
+        "CAP_MKNOD"
+      ];
+      reason = "It changes files of any owner, kernel parameters, signals processes and starts programs as another user. Mounts, other processes' memory, devices and modules are none of it.";
+    };
+    DevicePolicy = {
+      value = "auto";
+      reason = "shell_exec is offered the devices of an ordinary user.";
+    };
+    IPAddressDeny = {
+      value = "";
+      reason = "It opens no sockets; what shell_exec runs has a network namespace of its own, without a way out.";
+    };
+    MemoryDenyWriteExecute = {
+      value = false;
+      reason = "Programs that shell_exec runs may compile while they run, as node does.";
+    };
+    PrivateDevices = {
+      value = false;
+      reason = "As DevicePolicy.";
+    };
+    PrivateMounts = {
+      value = false;
+      reason = "A file that an agent writes must land where the machine sees it.";
+    };
+    PrivateNetwork = {
+      value = false;
+      reason = "The sets of the firewall are those of the machine's network namespace.";
+    };
+    PrivateTmp = {
+      value = false;
+      reason = "/tmp is one of the folders agents may write, the same that everybody sees.";
+    };
+    ProcSubset = {
+      value = "all";
+      reason = "Kernel parameters are written in /proc/sys.";
+    };
+    ProtectControlGroups = {
+      value = false;
+      reason = "As ProtectKernelTunables: it is a mount.";
+    };
+    ProtectHome = {
+      value = false;
+      reason = "Homes may be read, keys in them not: the program itself knows which.";
+    };
+    ProtectHostname = {
+      value = false;
+      reason = "A namespace of its own would hide the name that the machine gets later.";
+    };
+    ProtectKernelLogs = {
+      value = false;
+      reason = "With anything mounted over /proc the kernel lets no user namespace mount its own, and shell_exec runs in one.";
+    };
+    ProtectKernelModules = {
+      value = false;
+      reason = "It is a mount; the right to load modules is gone all the same.";
+    };
+    ProtectKernelTunables = {
+      value = false;
+      reason = "sysctl_set writes them.";
+    };
+    ProtectProc = {
+      value = "default";
+      reason = "It signals processes of every user, and checks what they are first.";
+    };
+    ProtectSystem = {
+      value = false;
+      reason = "Files below the declared roots are written, wherever these lie.";
+    };
+    RestrictAddressFamilies = {
+      value = [
+        "AF_UNIX"
+        "AF_NETLINK"
+        "AF_INET"
+        "AF_INET6"
+      ];
+      reason = "nft speaks netlink; programs of shell_exec use the loopback of their own namespace.";
+    };
+    RestrictNamespaces = {
+      value = false;
+      reason = "Every program of shell_exec gets its own.";
+    };
+    RestrictSUIDSGID = {
+      value = false;
+      reason = "undo gives a file its mode back.";
+    };
+    SystemCallFilter = {
+      value = [
+        "~@clock"
+        "~@cpu-emulation"
+        "~@module"
+        "~@obsolete"
+        "~@raw-io"
+        "~@reboot"
+        "~@swap"
+      ];
+      reason = "What shell_exec runs is not known beforehand; these no program of an agent needs.";
+    };
+    UMask = {
+      value = "0022";
+      reason = "A new file is 0644, as docs/files.md says.";
+    };
+  };
+in
+{
+  options.services.osmoda = {
+    agentdRoot = {
+      package = lib.mkOption {
+        type = lib.types.package;
+        default = cfg.package;
+        defaultText = lib.literalExpression "config.services.osmoda.package";
+        example = lib.literalExpression "pkgs.osmoda.overrideAttrs (old: { patches = [ ./agentd-root.patch ]; })";
+        description = "Where agentd-root comes from.";
+      };
+      settings = ours.settingsOption {
+        inherit pkgs;
+        daemon = "agentd-root";
+        example.shell_user = "ann";
+      };
+    };
+
+    files = {
+      read = lib.mkOption {
+        type = lib.types.listOf lib.types.externalPath;
+        default = [ "/" ];
+        example = [
+          "/etc/nixos"
+          "/srv"
+          "/var/log"
+        ];
+        description = ''
+          Folders whose files agents may read. Credentials, kernel files and osModa's own state are out of reach
+          whatever stands here.
+        '';
+      };
+      write = lib.mkOption {
+        type = lib.types.listOf lib.types.externalPath;
+        default = [
+          "/etc/nixos"
+          "/srv"
+          "/tmp"
+          "/var/tmp"
+          "/var/www"
+        ];
+        example = [ "/srv" ];
+        description = "Folders whose files agents may write, move and delete.";
+      };
+    };
+  };
+
+  config = lib.mkIf cfg.enable {
+    assertions = ours.bothSet {
+      inherit (cfg.agentdRoot) settings;
+      prefix = "services.osmoda.agentdRoot";
+      keys = {
+        "files.read" = own.files.read;
+        "files.write" = own.files.write;
+      };
+    };
+
+    environment.etc."osmoda/agentd-root.json".source = ours.configFile {
+      inherit pkgs settings;
+      name = "agentd-root";
+      program = lib.getExe' cfg.agentdRoot.package "agentd-root";
+      check = cfg.checkConfig;
+    };
+
+    users.users.osmoda-shell = {
+      isSystemUser = true;
+      group = "osmoda-shell";
+      home = "/var/lib/osmoda";
+      description = "osModa commands of agents";
+    };
+    users.groups.osmoda-shell = { };
+
+    systemd.sockets.osmoda-agentd-root = ours.socket {
+      path = "/run/osmoda/root.sock";
+      type = "SequentialPacket";
+      user = "osmoda-agentd";
+      mode = "0600";
+    } // { description = "Socket of osModa agentd-root"; };
+
+    systemd.services.osmoda-agentd-root = {
+      description = "osModa agentd-root: what agentd does as root";
+      requires = [ "osmoda-agentd-root.socket" ];
+      after = [ "osmoda-agentd-root.socket" ];
+      # Openings are made with nft, programs of shell_exec are set apart with setpriv and unshare.
+      environment.PATH = lib.mkForce (
+        lib.makeBinPath [
+          pkgs.nftables
+          pkgs.util-linux
+        ]
+      );
+      stopIfChanged = false;
+      restartTriggers = [ (builtins.hashString "sha256" (builtins.toJSON settings)) ];
+      serviceConfig = ours.sandbox exceptions // {
+        Type = "notify";
+        Restart = "on-failure";
+        RestartSec = 1;
+        RestartPreventExitStatus = 78;
+        # A call of agentd's that is being answered may take as long as its program runs.
+        TimeoutStopSec = 30;
+        ExecStart = "${lib.getExe' cfg.agentdRoot.package "agentd-root"} --config /etc/osmoda/agentd-root.json";
+      };
+    };
+  };
+}
