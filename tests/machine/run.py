@@ -1,50 +1,88 @@
 #!/usr/bin/env python3
-"""What agentd does on a real systemd: every other file of this folder but node.py is a group of checks, found by listing.
+"""Tests on machines with a real systemd: run.py BIN_DIR [TEST…] [--keep] [--interactive]
 
-Usage: run.py BIN_DIR. A file offers `checks(machine)`, which yields a sentence and a function that fails if it is not so, and
-may offer `UNITS`, unit files that the machine boots with, and `PACKAGES`, what is installed there."""
-import importlib, pathlib, sys
+A TEST is one of tests/nixos (its golden nodes and script), of driver/ (the driver itself), of plain/ (agentd on Debian as it
+is), or `boot`. Without any, all of them run. --keep leaves the nodes' files in target/machine/kept; --interactive gives a
+Python prompt with the nodes of one TEST instead of running its script: start_all(), test_script(), machine.succeed("…")."""
+import argparse, code, contextlib, pathlib, signal, sys, time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[0])]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import furnish, stage, tree
+from container import Container
 from harness import Skip, Suite
-from node import Machine
+from kinds import tests
+from script import Script
 
-AGENTD = """[Service]
-Type=notify
-ExecStart=/opt/osmoda/agentd --socket /run/osmoda/agentd.sock --state-dir /var/lib/osmoda
-[Install]
-WantedBy=multi-user.target
-"""
+LONGEST = 1200  # seconds for one test; something hangs, or this machine is a hundred times slower than ours
+LOGS = HERE.parents[1] / "target" / "test-logs" / "machine"
 
 
 def main():
-    suite = Suite()
-    for path in sorted(HERE.glob("*.py")):
-        if path.name in ("run.py", "node.py"):
-            continue
-        checks = importlib.import_module(path.stem)
-        with suite.check(f"{path.stem}: a machine boots and agentd is ready"):
-            try:
-                machine = Machine(sys.argv[1], {"osmoda-agentd.service": AGENTD, **getattr(checks, "UNITS", {})}, getattr(checks, "PACKAGES", ())).__enter__()
-            except Skip as why:
-                raise Skip(f"{why}; so every check of {path.name} is left out") from None
-            try:
-                machine.succeed("systemctl start osmoda-agentd")
-                run_all(suite, path.stem, checks, machine)
-            finally:
-                machine.__exit__()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bins", type=pathlib.Path, metavar="BIN_DIR")
+    parser.add_argument("tests", nargs="*", metavar="TEST")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--interactive", action="store_true")
+    options = parser.parse_args()
+    if not options.bins.is_dir():
+        parser.error(f"{options.bins} is no folder: build first, ./test does")
+    known = {test.name: test for test in tests(options.bins.resolve())}
+    if wrong := set(options.tests) - set(known):
+        parser.error(f"no such test: {' '.join(sorted(wrong))}; there are {' '.join(known)}")
+    chosen, suite = [known[name] for name in options.tests or known], Suite()
+    refused = stage.enter(lambda: {test.name: why for test in chosen if (why := lacking(test))})
+    signal.signal(signal.SIGALRM, overdue)
+    with stage.folder(options.keep) as folder:
+        furnish.programs(folder / "programs", options.bins.resolve())
+        for test in chosen:
+            if test.name in refused:
+                with suite.check(test.name):
+                    raise Skip(refused[test.name])
+            else:
+                play(suite, test, folder / test.name, [folder / "programs", *tree.stack(test.packages)], options.interactive)
     suite.end()
 
 
-def run_all(suite, group, checks, machine):
-    for name, check in checks.checks(machine):
-        with suite.check(f"{group}: {name}"):
-            check()
-    with suite.check(f"{group}: agentd is well after all of it"):
-        health = machine.call("GET", "/health").json
-        said = machine.succeed("journalctl --unit=osmoda-agentd --no-pager --output=cat")
-        assert health["status"] == "ok" and "panic" not in said, (health["checks"], said[-600:])
+def lacking(test):
+    """Makes the tree that a test boots from; why it cannot run here, if it cannot."""
+    if test.needs == "nixos":
+        return "it needs NixOS itself: nix build .#tests.all runs it"
+    try:
+        tree.stack(test.packages)
+    except Skip as why:
+        return str(why)
+
+
+def play(suite, test, folder, lower, interactive):
+    begun, machines = time.monotonic(), []
+    signal.alarm(0 if interactive else LONGEST)
+    with contextlib.ExitStack() as nodes, suite.check(f"{test.name}: its nodes are made"):
+        for number, name in enumerate(test.nodes, 1):
+            machine = nodes.enter_context(Container(name, number, folder / name, print, lower).mounted())
+            furnish.basics(machine.tree, name, number, list(test.nodes))
+            test.furnish(machine.tree, name)
+            nodes.callback(machine.crash)
+            machines.append(machine)
+        if interactive:
+            code.interact(local=Script(suite, test.name, getattr(test, "script", ""), machines).symbols(), banner=f"{test.name}: {' '.join(test.nodes)}")
+        elif not test.play(suite, machines):
+            journals(test.name, machines)
+        print(f"      {test.name}: {time.monotonic() - begun:.1f} s", flush=True)
+
+
+def overdue(*_):
+    raise TimeoutError(f"the test takes longer than {LONGEST} s")
+
+
+def journals(test, machines):
+    """What the nodes of a test that failed have to say."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for machine in machines:
+        log = LOGS / f"{test}-{machine.name}.log"
+        said = machine.execute("journalctl --no-pager --output=short-monotonic", timeout=60)[1] if machine.booted and machine.is_up() else "the machine is off\n"
+        log.write_text(f"{machine.get_console_log()}\n{said}")
+        print(f"--- {log}\n" + "".join(said.splitlines(keepends=True)[-40:]) + "---", flush=True)
 
 
 if __name__ == "__main__":

@@ -82,11 +82,11 @@ def checks(machine):
             assert machine.call("GET", f"/journal?{bad}").code == "request.field", bad
 
     def hangs():
-        machine.write("/usr/local/bin/hangs", "#!/bin/sh\nexec sleep 31415\n")
+        machine.inside("/usr/local/bin/hangs").write_text("#!/bin/sh\nexec sleep 31415\n")
         machine.succeed("chmod +x /usr/local/bin/hangs && mount --bind /usr/local/bin/hangs /usr/bin/journalctl")
         gone = lambda: machine.wait_until_succeeds("! pgrep -f 'sleep 3141[5]'")
         try:
-            caller = dial(machine.shared / "agentd.sock")
+            caller = dial(machine.inside("/run/osmoda/agentd.sock"))
             caller.sendall(b"GET /journal HTTP/1.1\r\nHost: l\r\n\r\n")
             machine.wait_until_succeeds("pgrep -f 'sleep 3141[5]'")
             caller.close()

@@ -1,0 +1,98 @@
+"""What a node has before it boots: its name and neighbours, the driver's shell, and what the modules made of it.
+
+`golden` puts the units, configuration, users and programs of an evaluated NixOS system into a Debian tree. Programs are
+named by store path there: each becomes a link to the Debian package's own, and osModa's to the binaries under test."""
+import json, os, pathlib, re, shutil
+
+SHELL = "/run/driver-shell"
+HERE = pathlib.Path(__file__).resolve().parent
+# As a nixpkgs package is called here, where Debian says otherwise.
+DEBIAN = {"gnugrep": "grep", "gnused": "sed", "nix": "nix-bin", "iputils": "iputils-ping"}
+UNITS = {
+    "driver.socket": f"[Socket]\nListenStream={SHELL}\nSocketMode=0600\nAccept=yes\nTriggerLimitIntervalSec=0\n",
+    # A service of its own: what the driver runs is no login, just as in the NixOS driver.
+    "driver@.service": "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nExecStart=/usr/lib/driver-shell\nStandardInput=socket\nStandardError=journal\nKillMode=process\n",
+    "driver-network.service": "[Unit]\nDefaultDependencies=no\nBefore=network.target\nWants=network.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+    "ExecStart=ip addr add 192.168.1.{number}/24 dev eth1\nExecStart=ip addr add 2001:db8:1::{number}/64 dev eth1 nodad\nExecStart=ip link set eth1 up\n",
+}
+# NixOS has no programs in /usr/bin but env, and none in /bin but sh: osModa's units see it so. systemd itself does not.
+NO_PROGRAMS = "[Service]\nTemporaryFileSystem=/usr/bin:ro /usr/sbin:ro /usr/local:ro\nBindReadOnlyPaths=/nix/sw/bin/sh:/usr/bin/sh /nix/sw/bin/env:/usr/bin/env\n"
+WANTED = {"driver.socket": ["sockets.target"], "driver-network.service": ["sysinit.target"]}
+
+
+def basics(tree, name, number, names):
+    """What every node has."""
+    put(tree, "etc/hostname", f"{name}\n")
+    put(tree, "etc/machine-id", f"{os.urandom(16).hex()}\n")
+    put(tree, "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" + "".join(f"192.168.1.{at} {other}\n" for at, other in enumerate(names, 1)))
+    put(tree, "etc/nix/nix.conf", "experimental-features = nix-command flakes\nsubstituters =\n")
+    put(tree, "usr/lib/driver-shell", (HERE / "backdoor").read_text()).chmod(0o755)
+    (tree / "var/log/journal").mkdir(exist_ok=True)  # kept over a boot, as on NixOS
+    units(tree, {unit: text.replace("{number}", str(number)) for unit, text in UNITS.items()}, WANTED)
+
+
+def put(tree, path, text):
+    file = tree / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.write_text(text)
+    return file
+
+
+def units(tree, texts, wanted):
+    for unit, text in texts.items():
+        put(tree, f"etc/systemd/system/{unit}", text)
+    for unit, targets in wanted.items():
+        for target in targets:
+            link(tree, f"etc/systemd/system/{target}.wants/{unit}", f"../{unit}")
+
+
+def link(tree, path, target):
+    file = tree / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.symlink_to(target)
+
+
+def programs(tree, bins):
+    """osModa's programs, where the modules and the command line look for them."""
+    folder = tree / "nix/store/osmoda/bin"
+    folder.mkdir(parents=True)
+    for program in bins.iterdir():
+        if program.is_file() and os.access(program, os.X_OK):
+            shutil.copy(program, folder)
+            link(tree, f"nix/sw/bin/{program.name}", f"/nix/store/osmoda/bin/{program.name}")
+    link(tree, "opt/osmoda", "/nix/store/osmoda/bin")
+
+
+def golden(tree, folder):
+    """The node that `folder` describes, as tests/evaluate.py wrote it."""
+    read = lambda name: json.loads((folder / f"{name}.json").read_text())
+    texts = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    units(tree, {path.name: path.read_text() for path in (folder / "units").iterdir()}, read("wanted"))
+    for path, text in texts.items():
+        if path.startswith("etc/"):
+            put(tree, path, text)
+    put(tree, "etc/tmpfiles.d/00-nixos.conf", "".join(f"{rule}\n" for rule in [*read("tmpfiles"), "L /run/current-system/sw - - - - /nix/sw"]))
+    put(tree, "etc/systemd/system/osmoda-.service.d/nixos.conf", NO_PROGRAMS)
+    accounts(tree, read("users"), read("groups"))
+    for name in sorted(set(re.findall(r"/nix/store/([\w.+?=-]+)", "".join(texts.values()))) - {"osmoda"}):
+        package = f"usr/lib/programs/{DEBIAN.get(name, name)}"
+        if not (tree / package).is_dir():
+            raise LookupError(f"{folder.name} wants {name}, and the Debian tree has no package {DEBIAN.get(name, name)}: add it to tree.py or name it in furnish.py")
+        link(tree, f"nix/store/{name}", f"/{package}")
+
+
+def accounts(tree, users, groups):
+    """Users and groups with numbers from 900 upwards, below those that Debian gives out at run time."""
+    number = {name: 900 + at for at, name in enumerate(sorted({*users, *groups}))}
+    members = {name: {*groups.get(name, []), *(user for user in users if name in users[user]["extraGroups"])} for name in groups}
+    known = (tree / "etc/group").read_text().splitlines()
+    for at, line in enumerate(known):
+        name, *rest, listed = line.split(":")
+        more = [user for user in users if name in users[user]["extraGroups"]]
+        known[at] = ":".join([name, *rest, ",".join(filter(None, [*listed.split(","), *more]))])
+    gid = {line.split(":")[0]: line.split(":")[2] for line in known} | {name: str(number[name]) for name in groups}
+    put(tree, "etc/group", "".join(f"{line}\n" for line in [*known, *(f"{name}:x:{number[name]}:{','.join(sorted(members[name]))}" for name in groups)]))
+    lines = [f"{name}:x:{number[name]}:{gid[user['group']]}::{user['home']}:/usr/sbin/nologin" for name, user in users.items()]
+    put(tree, "etc/passwd", (tree / "etc/passwd").read_text() + "".join(f"{line}\n" for line in lines))
