@@ -15,6 +15,11 @@ let
     inherit (cfg) files;
   } cfg.agentdRoot.settings;
 
+  # The table stands in one file, which other distributions include as it is.
+  ruleset = lib.readFile ../docs/osmoda.nft;
+  table = lib.removeSuffix "}\n" (lib.last (lib.splitString "table inet osmoda {\n" ruleset));
+  mark = lib.head (lib.match ".*meta mark set meta mark \\| (0x[0-9a-f]+).*" ruleset);
+
   exceptions = {
     CapabilityBoundingSet = {
       value = map (right: "~${right}") [
@@ -105,7 +110,7 @@ let
     };
     RestrictSUIDSGID = {
       value = false;
-      reason = "undo gives a file its mode back.";
+      reason = "As in agentd: it opens every path with openat2(2). undo gives a file its mode back.";
     };
     SystemCallFilter = {
       value = [
@@ -172,6 +177,8 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    services.osmoda.sandboxExceptions.osmoda-agentd-root = exceptions;
+
     assertions = ours.bothSet {
       inherit (cfg.agentdRoot) settings;
       prefix = "services.osmoda.agentdRoot";
@@ -186,6 +193,15 @@ in
       name = "agentd-root";
       program = lib.getExe' cfg.agentdRoot.package "agentd-root";
       check = cfg.checkConfig;
+    };
+
+    # The table whose sets it fills, and the one rule that lets through what they allow (docs/network.md).
+    networking = lib.mkIf config.networking.nftables.enable {
+      nftables.tables.osmoda = {
+        family = "inet";
+        content = table;
+      };
+      firewall.extraInputRules = "meta mark & ${mark} != 0 accept comment \"opened by osModa\"";
     };
 
     users.users.osmoda-shell = {
