@@ -10,6 +10,8 @@
   config = {
     services.osmoda.enable = true;
     system.stateVersion = lib.mkDefault "26.05";
+    # Where the platform names none; below the defaults that some give.
+    boot.loader.grub.device = lib.mkOverride 1400 "/dev/vda";
     boot.growPartition = true;
     boot.kernelParams = [ "console=ttyS0,115200" ];
 

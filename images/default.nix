@@ -6,10 +6,7 @@ let
     self.nixosModules.server
   ];
   # Where the platform's own module reads no metadata, cloud-init does, also from a NoCloud volume.
-  cloudInit.services.cloud-init = {
-    enable = true;
-    network.enable = true;
-  };
+  cloudInit.services.cloud-init.enable = true;
   variants = {
     amazon = { };
     azure = { };
