@@ -15,36 +15,29 @@ let
     inherit (cfg) files;
   } cfg.agentdRoot.settings;
 
+  # The table stands in one file, which other distributions include as it is.
+  ruleset = lib.readFile ../docs/osmoda.nft;
+  table = lib.removeSuffix "}\n" (lib.last (lib.splitString "table inet osmoda {\n" ruleset));
+  mark = lib.head (lib.match ".*meta mark set meta mark \\| (0x[0-9a-f]+).*" ruleset);
+
   exceptions = {
     CapabilityBoundingSet = {
-      value = map (right: "~${right}") [
-        "CAP_SYS_ADMIN"
-        "CAP_SYS_PTRACE"
-        "CAP_SYS_RAWIO"
-        "CAP_SYS_MODULE"
-        "CAP_MKNOD"
+      value = [
+        "CAP_CHOWN"
+        "CAP_DAC_OVERRIDE"
+        "CAP_FOWNER"
+        "CAP_FSETID"
+        "CAP_KILL"
+        "CAP_NET_ADMIN"
+        "CAP_SETGID"
+        "CAP_SETPCAP"
+        "CAP_SETUID"
       ];
-      reason = "It changes files of any owner, kernel parameters, signals processes and starts programs as another user. Mounts, other processes' memory, devices and modules are none of it.";
-    };
-    DevicePolicy = {
-      value = "auto";
-      reason = "shell_exec is offered the devices of an ordinary user.";
-    };
-    IPAddressDeny = {
-      value = "";
-      reason = "It opens no sockets; what shell_exec runs has a network namespace of its own, without a way out.";
+      reason = "It changes files of any owner, signals processes, fills the firewall's sets, and gives its rights away before it runs a program as another user.";
     };
     MemoryDenyWriteExecute = {
       value = false;
       reason = "Programs that shell_exec runs may compile while they run, as node does.";
-    };
-    PrivateDevices = {
-      value = false;
-      reason = "As DevicePolicy.";
-    };
-    PrivateMounts = {
-      value = false;
-      reason = "A file that an agent writes must land where the machine sees it.";
     };
     PrivateNetwork = {
       value = false;
@@ -52,15 +45,11 @@ let
     };
     PrivateTmp = {
       value = false;
-      reason = "/tmp is one of the folders agents may write, the same that everybody sees.";
+      reason = "/tmp is one of the folders that agents may write, the same that everybody sees.";
     };
     ProcSubset = {
       value = "all";
       reason = "Kernel parameters are written in /proc/sys.";
-    };
-    ProtectControlGroups = {
-      value = false;
-      reason = "As ProtectKernelTunables: it is a mount.";
     };
     ProtectHome = {
       value = false;
@@ -72,19 +61,15 @@ let
     };
     ProtectKernelLogs = {
       value = false;
-      reason = "With anything mounted over /proc the kernel lets no user namespace mount its own, and shell_exec runs in one.";
-    };
-    ProtectKernelModules = {
-      value = false;
-      reason = "It is a mount; the right to load modules is gone all the same.";
+      reason = "Where anything is mounted over a part of /proc, the kernel lets no user namespace mount its own, and shell_exec runs in one.";
     };
     ProtectKernelTunables = {
       value = false;
-      reason = "sysctl_set writes them.";
+      reason = "sysctl_set writes them; and as ProtectKernelLogs.";
     };
     ProtectProc = {
       value = "default";
-      reason = "It signals processes of every user, and checks what they are first.";
+      reason = "It signals processes of every user, and looks first at what they are.";
     };
     ProtectSystem = {
       value = false;
@@ -92,12 +77,12 @@ let
     };
     RestrictAddressFamilies = {
       value = [
-        "AF_UNIX"
-        "AF_NETLINK"
         "AF_INET"
         "AF_INET6"
+        "AF_NETLINK"
+        "AF_UNIX"
       ];
-      reason = "nft speaks netlink; programs of shell_exec use the loopback of their own namespace.";
+      reason = "nft speaks netlink; a program of shell_exec that asks for the network is told that there is none.";
     };
     RestrictNamespaces = {
       value = false;
@@ -105,7 +90,7 @@ let
     };
     RestrictSUIDSGID = {
       value = false;
-      reason = "undo gives a file its mode back.";
+      reason = "systemd forbids openat2(2) with it, and every path an agent names is opened with that.";
     };
     SystemCallFilter = {
       value = [
@@ -172,6 +157,8 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    services.osmoda.sandboxExceptions.osmoda-agentd-root = exceptions;
+
     assertions = ours.bothSet {
       inherit (cfg.agentdRoot) settings;
       prefix = "services.osmoda.agentdRoot";
@@ -186,6 +173,15 @@ in
       name = "agentd-root";
       program = lib.getExe' cfg.agentdRoot.package "agentd-root";
       check = cfg.checkConfig;
+    };
+
+    # The table whose sets it fills, and the one rule that lets through what they allow (docs/network.md).
+    networking = lib.mkIf config.networking.nftables.enable {
+      nftables.tables.osmoda = {
+        family = "inet";
+        content = table;
+      };
+      firewall.extraInputRules = "meta mark & ${mark} != 0 accept comment \"opened by osModa\"";
     };
 
     users.users.osmoda-shell = {

@@ -38,6 +38,18 @@ let
       value = "all";
       reason = "Memory, load and kernel parameters are files of /proc beside the processes.";
     };
+    ProtectHome = {
+      value = "read-only";
+      reason = "How full a disk below /home is can only be asked where it is seen.";
+    };
+    ProtectHostname = {
+      value = false;
+      reason = "A namespace of its own would hide the name that the machine gets later.";
+    };
+    RestrictSUIDSGID = {
+      value = false;
+      reason = "systemd forbids openat2(2) with it, and every path an agent names is opened with that.";
+    };
   };
 in
 {
@@ -84,6 +96,8 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    services.osmoda.sandboxExceptions.osmoda-agentd = exceptions;
+
     assertions = ours.bothSet {
       inherit (cfg.agentd) settings;
       prefix = "services.osmoda.agentd";

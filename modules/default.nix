@@ -3,12 +3,15 @@
 { config, lib, pkgs, ... }:
 let
   cfg = config.services.osmoda;
-  inherit (import ./lib.nix { inherit lib; }) secretOption;
+  inherit (import ./lib.nix { inherit lib; }) newEnough secretOption;
 in
 {
   imports = [
     ./agentd.nix
     ./agentd-root.nix
+    ./binary-cache.nix
+    ./persistence.nix
+    ./remote-access.nix
   ];
 
   options.services.osmoda = {
@@ -36,21 +39,21 @@ in
       what = "the key of the model's provider, for the gateway";
       example = "/var/lib/osmoda/config/api-key";
     };
+
+    sandboxExceptions = lib.mkOption {
+      type = lib.types.attrsOf lib.types.anything;
+      default = { };
+      internal = true;
+      description = "What each unit's sandbox lets through and why, for docs/nixos.md.";
+    };
   };
 
   config = lib.mkIf cfg.enable {
     assertions = [
-      {
-        assertion = lib.versionAtLeast config.system.nixos.release "26.05";
-        message = ''
-          services.osmoda needs NixOS 26.05 or newer, this system is ${config.system.nixos.release}: let the input nixpkgs
-          follow nixos-26.05 (inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05").'';
-      }
+      (newEnough config.system.nixos.release)
       {
         assertion = (config.boot.kernel.sysctl."user.max_user_namespaces" or 1) != 0;
-        message = ''
-          services.osmoda runs commands for agents in user namespaces, and boot.kernel.sysctl."user.max_user_namespaces"
-          is 0: remove that setting.'';
+        message = "services.osmoda runs commands for agents in user namespaces, and boot.kernel.sysctl.\"user.max_user_namespaces\" is 0: remove that setting.";
       }
     ];
 

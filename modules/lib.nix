@@ -21,7 +21,7 @@ rec {
       default = { };
       inherit example;
       description = ''
-        Keys of {file}`/etc/osmoda/${daemon}.json`, as the daemon names them, laid over what the typed options say.
+        Keys of `/etc/osmoda/${daemon}.json`, as the daemon names them, laid over what the typed options say.
         A key that has an option of its own, set there as well, is an error.
       '';
     };
@@ -38,6 +38,12 @@ rec {
         when the system is activated.
       '';
     };
+
+  # The oldest NixOS whose modules and packages these ones were written for.
+  newEnough = release: {
+    assertion = lib.versionAtLeast release "26.05";
+    message = "services.osmoda needs NixOS 26.05 or newer, this system is ${release}: let the input nixpkgs follow github:NixOS/nixpkgs/nixos-26.05.";
+  };
 
   # Typed options whose key `settings` sets as well. `keys` maps the key's path to the option.
   bothSet =
