@@ -8,6 +8,7 @@ from harness import Skip
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STORE = re.compile(r"/nix/store/[0-9a-z]{32}-([A-Za-z0-9+._?=-]+)")
+UNITS = (ROOT / "tests/units.nix").read_text()
 # A version and what follows it: "systemd-259.3-man" is "systemd".
 VERSION = re.compile(r"-[0-9][A-Za-z0-9+._?=-]*$")
 
@@ -36,7 +37,10 @@ def evaluate(attr, apply=None):
 
 def units(attr, folder):
     """Writes what of the system at `attr` is ours below `folder`, in a form that other versions of packages leave alone."""
-    found = evaluate(attr, (ROOT / "tests/units.nix").read_text())
+    write(evaluate(attr, UNITS), folder)
+
+
+def write(found, folder):
     if found["failed"]:
         raise Refused("\n".join(found["failed"]))
     files = {name: still(text) for name, text in found.pop("files").items()}

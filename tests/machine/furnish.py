@@ -6,12 +6,12 @@ import json, os, pathlib, re, shutil
 
 SHELL = "/run/driver-shell"
 HERE = pathlib.Path(__file__).resolve().parent
-# As a nixpkgs package is called here, where Debian says otherwise.
-DEBIAN = {"gnugrep": "grep", "gnused": "sed", "nix": "nix-bin", "iputils": "iputils-ping"}
+# The Debian packages that hold a nixpkgs package's programs, where the name is not the same.
+DEBIAN = {"coreutils": "coreutils procps", "gnugrep": "grep", "gnused": "sed", "iputils": "iputils-ping", "nix": "nix-bin", "util-linux": "util-linux mount"}
 UNITS = {
     "driver.socket": f"[Socket]\nListenStream={SHELL}\nSocketMode=0600\nAccept=yes\nTriggerLimitIntervalSec=0\n",
     # A service of its own: what the driver runs is no login, just as in the NixOS driver.
-    "driver@.service": "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nExecStart=/usr/lib/driver-shell\nStandardInput=socket\nStandardError=journal\nKillMode=process\n",
+    "driver@.service": "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nExecStart=/usr/lib/driver-shell\nStandardInput=socket\nStandardError=journal\nEnvironment=PATH=/run/wrappers/bin:/run/current-system/sw/bin:/usr/sbin:/usr/bin:/sbin:/bin\nKillMode=process\n",
     "driver-network.service": "[Unit]\nDefaultDependencies=no\nBefore=network.target\nWants=network.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
     "ExecStart=ip addr add 192.168.1.{number}/24 dev eth1\nExecStart=ip addr add 2001:db8:1::{number}/64 dev eth1 nodad\nExecStart=ip link set eth1 up\n",
 }
@@ -67,6 +67,7 @@ def programs(tree, bins):
 
 def golden(tree, folder):
     """The node that `folder` describes, as tests/evaluate.py wrote it."""
+    source = folder.name
     read = lambda name: json.loads((folder / f"{name}.json").read_text())
     texts = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
     units(tree, {path.name: path.read_text() for path in (folder / "units").iterdir()}, read("wanted"))
@@ -77,10 +78,12 @@ def golden(tree, folder):
     put(tree, "etc/systemd/system/osmoda-.service.d/nixos.conf", NO_PROGRAMS)
     accounts(tree, read("users"), read("groups"))
     for name in sorted(set(re.findall(r"/nix/store/([\w.+?=-]+)", "".join(texts.values()))) - {"osmoda"}):
-        package = f"usr/lib/programs/{DEBIAN.get(name, name)}"
-        if not (tree / package).is_dir():
-            raise LookupError(f"{folder.name} wants {name}, and the Debian tree has no package {DEBIAN.get(name, name)}: add it to tree.py or name it in furnish.py")
-        link(tree, f"nix/store/{name}", f"/{package}")
+        for package in DEBIAN.get(name, name).split():
+            folder = tree / f"usr/lib/programs/{package}/bin"
+            if not folder.is_dir():
+                raise LookupError(f"{name} is named by {source}, and the Debian tree has no package {package}: add it to tree.py or name it in furnish.py")
+            for program in folder.iterdir():
+                link(tree, f"nix/store/{name}/bin/{program.name}", f"/{program.relative_to(tree)}")
 
 
 def accounts(tree, users, groups):

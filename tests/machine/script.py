@@ -2,6 +2,7 @@
 import contextlib, traceback, unittest
 
 from harness import Skip
+from machine import Machine
 from shell import MachineError, retry
 
 
@@ -35,7 +36,7 @@ class Script:
         if len(self.machines) == 1:
             names["machine"] = self.machines[0]
         return {**names, "machines": self.machines, "start_all": self.start_all, "join_all": self.join_all, "subtest": self.subtest, "retry": retry,
-                "log": print, "t": unittest.TestCase(), "MachineError": MachineError, "test_script": self.test_script}
+                "log": print, "t": unittest.TestCase(), "MachineError": MachineError, "Machine": Machine, "test_script": self.test_script}
 
     def test_script(self):
         exec(compile(self.text, f"{self.name}.py", "exec"), self.symbols())
