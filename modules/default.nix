@@ -57,6 +57,8 @@ in
       }
     ];
 
+    warnings = lib.optional (cfg.apiKeyFile != null) "services.osmoda.apiKeyFile is not read yet: it is for the gateway, which is still to come.";
+
     environment.systemPackages = [ cfg.package ];
 
     users.groups = {
