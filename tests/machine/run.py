@@ -55,20 +55,32 @@ def lacking(test):
 
 
 def play(suite, test, folder, lower, interactive):
-    begun, machines = time.monotonic(), []
+    begun = time.monotonic()
     signal.alarm(0 if interactive else LONGEST)
-    with contextlib.ExitStack() as nodes, suite.check(f"{test.name}: its nodes are made"):
-        for number, name in enumerate(test.nodes, 1):
-            machine = nodes.enter_context(Container(name, number, folder / name, print, lower).mounted())
-            furnish.basics(machine.tree, name, number, list(test.nodes))
-            test.furnish(machine.tree, name)
-            nodes.callback(machine.crash)
-            machines.append(machine)
+    with contextlib.ExitStack() as nodes:
+        try:
+            machines = [nodes.enter_context(made(test, folder, lower, number, name)) for number, name in enumerate(test.nodes, 1)]
+        except Exception as error:
+            with suite.check(f"{test.name}: its nodes are made"):
+                raise error
+            return
         if interactive:
             code.interact(local=Script(suite, test.name, getattr(test, "script", ""), machines).symbols(), banner=f"{test.name}: {' '.join(test.nodes)}")
         elif not test.play(suite, machines):
             journals(test.name, machines)
-        print(f"      {test.name}: {time.monotonic() - begun:.1f} s", flush=True)
+    print(f"      {test.name}: {time.monotonic() - begun:.1f} s", flush=True)
+
+
+@contextlib.contextmanager
+def made(test, folder, lower, number, name):
+    """One node of a test, off; its power is cut when the test is over."""
+    with Container(name, number, folder / name, print, lower).mounted() as machine:
+        furnish.basics(machine.tree, name, number, list(test.nodes))
+        test.furnish(machine.tree, name)
+        try:
+            yield machine
+        finally:
+            machine.crash()
 
 
 def overdue(*_):
