@@ -1,0 +1,142 @@
+# Systems and programs that the flake makes of hosts and modules: cloud images, installation media, virtual machines, tests.
+{ self, lib }:
+let
+  modules = [
+    self.nixosModules.default
+    self.nixosModules.server
+  ];
+  # Where the platform's own module reads no metadata, cloud-init does, also from a NoCloud volume.
+  cloudInit.services.cloud-init.enable = true;
+  variants = {
+    amazon = { };
+    azure = { };
+    digital-ocean = { };
+    google-compute = { };
+    oci = { };
+    proxmox = { };
+    qemu-efi = cloudInit;
+    raw-efi = cloudInit;
+  };
+  cloudBase =
+    system: more:
+    lib.nixosSystem {
+      modules = modules ++ more ++ [
+        ./cloud.nix
+        {
+          nixpkgs.hostPlatform = system;
+          image.modules = lib.mapAttrs (variant: needs: {
+            imports = [ needs ];
+            osmodaImage = { inherit variant; };
+          }) variants;
+        }
+      ];
+    };
+in
+rec {
+  cloud = system: lib.mapAttrs (variant: _: (cloudBase system [ ]).config.system.build.images.${variant}) variants;
+
+  # A machine that was started from an image, for its /etc/nixos: what the image is, and the modules given.
+  cloudSystem =
+    { system, variant, modules }:
+    let
+      image = cloudBase system modules;
+    in
+    image.extendModules { modules = [ image.config.image.modules.${variant} ]; };
+
+  # An installation medium for any machine of that architecture.
+  iso =
+    installer: system:
+    (installer.extendModules {
+      modules = [
+        {
+          nixpkgs.hostPlatform = lib.mkForce system;
+          osmodaInstaller.flake = self;
+        }
+      ];
+    }).config.system.build.isoImage;
+
+  # An installation medium that carries one host, built, and its configuration: it installs that host without a network.
+  mkInstaller =
+    { host, source }:
+    (lib.nixosSystem {
+      modules = modules ++ [
+        ./installer.nix
+        {
+          nixpkgs.hostPlatform = host.pkgs.stdenv.hostPlatform.system;
+          osmodaInstaller = { inherit host source; };
+        }
+      ];
+    }).config.system.build.isoImage;
+
+  # A host as a virtual machine, and the host that `nix run .#vm` takes.
+  vmHost = system: if system == "x86_64-linux" then "example" else "example-arm";
+  vm =
+    host:
+    (host.extendModules {
+      modules = [
+        ./vm.nix
+        ({ modulesPath, ... }: { imports = [ (modulesPath + "/virtualisation/qemu-vm.nix") ]; })
+      ];
+    }).config.system.build.vm;
+
+  elsewhere =
+    pkgs:
+    pkgs.writeShellScriptBin "osmoda" ''
+      echo "osModa runs on Linux only; on a Linux builder: nix build .#packages.aarch64-linux.vm" >&2
+      exit 1
+    '';
+
+  # A system with everything on, whose options and sandboxes docs/nixos.md describes.
+  documented = lib.nixosSystem {
+    modules = modules ++ [
+      {
+        nixpkgs.hostPlatform = "x86_64-linux";
+        services.osmoda = {
+          enable = true;
+          remoteAccess.cloudflare.enable = true;
+        };
+      }
+    ];
+  };
+
+  # Each file is one test; `all` builds every one.
+  tests =
+    pkgs: files:
+    let
+      tests = lib.mapAttrs (
+        _: file:
+        pkgs.testers.runNixOSTest {
+          imports = [ file ];
+          defaults.imports = [ self.nixosModules.default ];
+        }
+      ) files;
+    in
+    tests // { all = pkgs.linkFarm "osmoda-tests" (lib.mapAttrsToList (name: path: { inherit name path; }) tests); };
+
+  apps =
+    pkgs: packages:
+    let
+      app = description: program: {
+        type = "app";
+        inherit program;
+        meta = { inherit description; };
+      };
+      up = pkgs.writeShellApplication {
+        name = "osmoda-up";
+        runtimeInputs = [
+          packages.osmoda
+          pkgs.age
+          pkgs.nftables
+          pkgs.util-linux
+        ];
+        text = ''
+          echo "osModa keeps everything in .osmoda of this folder, unless told with --dir; Ctrl-C ends it." >&2
+          exec osmoda up "$@"
+        '';
+      };
+    in
+    {
+      default = app "Run osModa here as yourself, with its state in ./.osmoda (the first time it is compiled, about half an hour on two cores)" (lib.getExe up);
+      vm = app "Start a virtual machine with osModa on this terminal (Ctrl-A X ends it)" "${packages.vm}/bin/run-${vmHost pkgs.stdenv.hostPlatform.system}-vm";
+    };
+}

@@ -1,0 +1,2 @@
+# `nixos-rebuild build-vm`.
+{ virtualisation.vmVariant = ./vm.nix; }

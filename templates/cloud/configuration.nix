@@ -1,0 +1,4 @@
+# Yours to edit.
+{
+  services.osmoda.enable = true;
+}

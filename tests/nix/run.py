@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""What evaluating the flake shows: refusals, options that do something, printed pages, configuration that the daemons take.
+
+Usage: run.py BIN_DIR. Where nothing evaluates Nix every check is skipped and counted."""
+import json, pathlib, subprocess, sys, tempfile, tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import page, wired
+from evaluate import Refused, evaluate
+from harness import Suite
+
+SUITE = Suite()
+BIN = pathlib.Path(sys.argv[1])
+
+
+def told(case):
+    """The host with the module does not evaluate and says what it must, or is warned of."""
+    config = f"(flake.nixosConfigurations.example.extendModules {{ modules = [ ({case['module']}) ]; }}).config"
+    if "warns" in case:
+        warnings = "\n".join(evaluate(".", f"flake: {config}.warnings"))
+        assert case["warns"] in warnings and bool(case["warns"]) == ("osmoda" in warnings), warnings
+        return
+    try:
+        evaluate(".", f"flake: {config}.system.build.toplevel.drvPath")
+    except Refused as why:
+        said = " ".join(str(why).split())
+        assert case["says"] in said, f"it says something else: {said[-700:]}"
+    else:
+        raise AssertionError("it was taken")
+
+
+def disabled():
+    """A plain host is the same with the module, not enabled, and without it."""
+    plain = '{ fileSystems."/" = { device = "/dev/sda1"; fsType = "ext4"; }; boot.loader.grub.device = "/dev/sda"; system.stateVersion = "26.05"; }'
+    systems = evaluate(".", f"""flake: map (modules: (flake.nixosConfigurations.example.pkgs.nixos {{ imports = modules ++ [ ({plain}) ]; }}).toplevel.drvPath)
+        [ [ ] [ flake.nixosModules.default ] ]""")
+    assert systems[0] == systems[1], systems
+
+
+def taken(daemon, text, code):
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(text)
+        file.flush()
+        done = subprocess.run([BIN / daemon, "--check-config", "--config", file.name], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, (done.returncode, done.stderr[-400:])
+
+
+def main():
+    for case in tomllib.loads((HERE / "told.toml").read_text())["case"]:
+        with SUITE.check(f"{'warned of' if 'warns' in case else 'refused'}: {case['name']}"):
+            told(case)
+    with SUITE.check("a host that does not enable osModa is the same with its module and without"):
+        disabled()
+    with SUITE.check("docs/nixos.md ends with what the options say"):
+        page.compare()
+    for option, check in wired.checks():
+        with SUITE.check(f"{option} does something"):
+            check()
+    with SUITE.check("the files that agents may use by default are those that the daemon takes by default"):
+        wired.same_roots()
+    hosts = []
+    with SUITE.check("there are hosts to look at"):
+        hosts = evaluate("nixosConfigurations", "builtins.attrNames")
+    for host in hosts:
+        with SUITE.check(f"{host}: each daemon takes its configuration, and not one with an unknown key"):
+            files = evaluate(f"nixosConfigurations.{host}.config.environment.etc",
+                             "etc: builtins.mapAttrs (name: _: etc.${name}.source.text) (builtins.listToAttrs (map (name: { inherit name; value = 0; }) (builtins.filter (name: builtins.match \"osmoda/.*json\" name != null) (builtins.attrNames etc))))")
+            for name, text in files.items():
+                taken(pathlib.Path(name).stem, text, 0)
+                taken(pathlib.Path(name).stem, json.dumps(json.loads(text) | {"no_such_key": 1}), 78)
+    SUITE.end()
+
+
+if __name__ == "__main__":
+    main()
