@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 use osmoda_tlog::note::VerifierKey;
 use osmoda_types::api::agentd::firewall::{PortRange, Source};
 use osmoda_types::api::agentd::process::Signal;
@@ -12,6 +11,10 @@ use osmoda_types::api::agentd::service::Priority;
 use osmoda_types::api::agentd::sysctl::SysctlKey;
 use osmoda_types::api::agentd::system::Protocol;
 use osmoda_types::{BackupId, IncidentId, MemoryId, Since, Toolset, UndoId, UnitName, Within};
+
+use crate::card::CardArgs;
+use crate::file::File;
+use crate::shell::Shell;
 
 /// Look at this machine and at what was done to it.
 ///
@@ -44,6 +47,11 @@ pub(crate) enum Verb {
     Service(Service),
     /// Read the journal, newest first.
     Journal(Journal),
+    /// The machine's files, as an agent reaches them.
+    #[command(subcommand)]
+    File(File),
+    /// Run one command as an agent would: bounded, without network, on record.
+    Shell(Shell),
     /// Verify the ledger here, without trust in the daemon that keeps it.
     ///
     /// Reads the export of the ledger and checks every hash, id, time, checkpoint and signature in this process. Exits
@@ -67,7 +75,7 @@ pub(crate) enum Verb {
     /// What was done here: each call with an effect and how it ended; with an id, its two events.
     Receipts(Receipts),
     /// The agent card of this machine: who it is to others.
-    Card,
+    Card(CardArgs),
     /// Make, check and restore backups of osModa's state.
     #[command(subcommand)]
     Backup(Backup),
@@ -528,7 +536,7 @@ pub(crate) enum McpClient {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Completions {
     /// The shell.
-    pub(crate) shell: Shell,
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,18 +1,34 @@
 //! `agentctl card`: who this machine is to others.
 
 use osmoda_client::Client;
-use osmoda_types::Empty;
-use osmoda_types::api::agentd::card::{AgentCard, Card};
+use osmoda_types::api::agentd::card::{AgentCard, AgentCardGenerate, AgentCardGenerateIn, Card};
+use osmoda_types::{Empty, Few, Text};
 
 use crate::exit::{Exit, Outcome};
 use crate::screen::{Screen, plain};
 
-pub(crate) async fn card(client: &Client, screen: &mut Screen) -> Outcome {
-    let card = client.send::<AgentCard>(&Empty {}).await?;
+#[derive(Debug, clap::Args)]
+pub(crate) struct CardArgs {
+    /// Make the card anew, under this name.
+    #[arg(long, value_name = "TEXT", requires = "description")]
+    name: Option<Text<100>>,
+    /// What this machine is for.
+    #[arg(long, value_name = "TEXT", requires = "name")]
+    description: Option<Text<2000>>,
+}
+
+pub(crate) async fn card(client: &Client, args: CardArgs, screen: &mut Screen) -> Outcome {
+    let card = match (args.name, args.description) {
+        (Some(name), Some(description)) => {
+            let input = AgentCardGenerateIn { name, description, services: Few::default() };
+            client.send::<AgentCardGenerate>(&input).await?
+        }
+        _ => client.send::<AgentCard>(&Empty {}).await?,
+    };
     if screen.is_json() {
-        screen.json(&card)?;
+        screen.json(&card)?
     } else {
-        show(&card, screen)?;
+        show(&card, screen)?
     }
     Ok(Exit::Ok)
 }

@@ -7,6 +7,7 @@ mod card;
 mod connect;
 mod events;
 mod exit;
+mod file;
 mod follow;
 mod health;
 mod incidents;
@@ -21,6 +22,7 @@ mod receipts;
 mod reference;
 mod screen;
 mod service;
+mod shell;
 mod status;
 mod tools;
 mod undo;
@@ -58,6 +60,8 @@ async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
         Verb::Events(args) => events::events(&client, &args, screen).await,
         Verb::Service(args) => service::service(&client, &args, screen).await,
         Verb::Journal(args) => journal::journal(&client, &args, screen).await,
+        Verb::File(verb) => file::file(&client, verb, screen).await,
+        Verb::Shell(args) => shell::shell(&client, args, screen).await,
         Verb::VerifyLedger(args) => Ok(verify::verify(&client, &args, screen).await),
         Verb::Ledger(args::Ledger::Export(args)) => ledger::export(&client, &args).await,
         Verb::Checkpoint(args) => ledger::checkpoint(&client, &args, screen).await,
@@ -65,7 +69,7 @@ async fn run(verb: Verb, screen: &mut Screen) -> Outcome {
         Verb::Undo(args) => undo::undo(&client, &args, screen).await,
         Verb::Incidents(args) => incidents::incidents(&client, &args, screen).await,
         Verb::Receipts(args) => receipts::receipts(&client, &args, screen).await,
-        Verb::Card => card::card(&client, screen).await,
+        Verb::Card(args) => card::card(&client, args, screen).await,
         Verb::Backup(args) => backup::backup(&client, &args, screen).await,
         Verb::Memory(verb) => memory::memory(&client, &verb, screen).await,
         Verb::Network => network::network(&client, screen).await,

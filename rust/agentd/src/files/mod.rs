@@ -111,8 +111,10 @@ impl Files {
 
     pub(crate) async fn rename(&self, context: &Context, input: FileMoveIn) -> Result<FileMoveOut, Problem> {
         let (from, to) = (input.from.into_inner(), input.to.into_inner());
-        let (_, seen, _) = self.open(&from).await?;
-        let change = Change::Moved { from: from.clone(), to: to.clone(), ino: inode(seen) };
+        let (_, seen, looks) = self.open(&from).await?;
+        let Seen::File { ino, size, .. } = seen else { return Err(Code::FileNotFound.into()) };
+        let change =
+            Change::Moved { from: from.clone(), to: to.clone(), ino, size, mtime_ns: looks.mtime_ns };
         let verb = FileVerb::Move { from: from.clone(), to: to.clone(), seen };
         let (_, undo) = self.journal.around(context, change, None, self.ask(verb)).await?;
         context.undone_by(undo);
@@ -249,11 +251,4 @@ fn mode(looks: Looks) -> String {
 
 fn at(looks: Looks) -> Timestamp {
     Timestamp::from_millis(looks.mtime_ns.div_euclid(1_000_000)).unwrap_or(Timestamp::EPOCH)
-}
-
-fn inode(seen: Seen) -> u64 {
-    match seen {
-        Seen::File { ino, .. } => ino,
-        Seen::Absent {} => 0,
-    }
 }

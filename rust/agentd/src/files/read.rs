@@ -31,11 +31,12 @@ pub(super) async fn answer(stretch: Stretch, about: FileReadOut) -> Result<Respo
     let end = Bytes::from(about.strip_prefix(START).ok_or(Code::InternalBug)?.to_owned());
     let json = [(header::CONTENT_TYPE, "application/json")];
     if stretch.to - stretch.from <= PIECE as u64 {
-        let piece = blocking(move || stretch.next()).await?.unwrap_or_default();
+        let piece = blocking(move || stretch.next(&mut vec![0; PIECE])).await?.unwrap_or_default();
         return Ok((json, [START.as_bytes(), &piece, &end].concat()).into_response());
     }
     let (pieces, mut sent) = mpsc::channel(2);
     tokio::task::spawn_blocking(move || {
+        let mut buffer = vec![0; PIECE];
         let mut next = Ok(Some(Bytes::from_static(START.as_bytes())));
         while let Some(piece) = next.transpose() {
             // An error is half an object and a broken connection: nothing that could be taken for the whole.
@@ -43,7 +44,7 @@ pub(super) async fn answer(stretch: Stretch, about: FileReadOut) -> Result<Respo
             if pieces.blocking_send(piece).is_err() || broken {
                 return;
             }
-            next = stretch.next();
+            next = stretch.next(&mut buffer);
         }
         let _ = pieces.blocking_send(Ok(end));
     });
@@ -53,7 +54,7 @@ pub(super) async fn answer(stretch: Stretch, about: FileReadOut) -> Result<Respo
 /// How a [`FileReadOut`] begins.
 const START: &str = r#"{"content":""#;
 /// Bytes of the file in a piece of the answer; a multiple of three, for base64.
-const PIECE: usize = 96 * 1024;
+const PIECE: usize = 255 * 1024;
 
 impl Stretch {
     /// This stretch if all of it can be sent. Of text, a character that the end of the part cuts is left to the next.
@@ -78,12 +79,11 @@ impl Stretch {
     }
 
     /// The next piece, as it stands between the quotes of a JSON string.
-    fn next(&mut self) -> io::Result<Option<Bytes>> {
+    fn next(&mut self, buffer: &mut [u8]) -> io::Result<Option<Bytes>> {
         if self.from == self.to {
             return Ok(None);
         }
-        let mut buffer = vec![0; PIECE];
-        let bytes = self.read(&mut buffer, self.from)?;
+        let bytes = self.read(buffer, self.from)?;
         let (used, piece) = match self.encoding {
             Encoding::Base64 => (bytes.len(), BASE64.encode(bytes).into()),
             Encoding::Text => match text(bytes).0 {
@@ -155,7 +155,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn any_text_arrives_as_it_is_however_long(text in any::<String>(), times in prop_oneof![Just(1_usize), 1..9000_usize]) {
+        fn any_text_arrives_as_it_is_however_long(text in any::<String>(), times in prop_oneof![Just(1_usize), 1..20_000_usize]) {
             let text = text.repeat(times);
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
             prop_assert_eq!(runtime.block_on(content(text.as_bytes(), Encoding::Text, false)).unwrap(), text.clone());
@@ -165,7 +165,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_character_cut_by_the_end_of_a_part_is_left_to_the_next_and_what_is_no_text_is_refused_at_its_byte() {
+    async fn a_character_cut_by_the_end_of_a_part_is_left_to_the_next_and_what_is_no_text_is_refused_at_its_byte()
+     {
         let long = "ä".repeat(PIECE);
         let cut = &long.as_bytes()[..2 * PIECE - 1];
         assert_eq!(content(cut, Encoding::Text, true).await.unwrap(), "ä".repeat(PIECE - 1));
@@ -181,12 +182,17 @@ mod tests {
     fn a_file_that_changes_after_it_was_looked_at_ends_the_answer() {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(&[b'a'; 2 * PIECE], 0).unwrap();
-        let stretch = Stretch { file: file.try_clone().unwrap(), from: 0, to: 2 * PIECE as u64, encoding: Encoding::Text };
+        let stretch = Stretch {
+            file: file.try_clone().unwrap(),
+            from: 0,
+            to: 2 * PIECE as u64,
+            encoding: Encoding::Text,
+        };
         let mut stretch = stretch.checked(false).unwrap();
-        assert_eq!(stretch.next().unwrap().unwrap().len(), PIECE);
+        assert_eq!(stretch.next(&mut vec![0; PIECE]).unwrap().unwrap().len(), PIECE);
         file.set_len(PIECE as u64 + 1).unwrap();
-        assert!(stretch.next().is_err());
+        assert!(stretch.next(&mut vec![0; PIECE]).is_err());
         file.write_all_at(&[0xff; PIECE], PIECE as u64).unwrap();
-        assert!(stretch.next().is_err());
+        assert!(stretch.next(&mut vec![0; PIECE]).is_err());
     }
 }

@@ -45,8 +45,12 @@ pub(crate) enum Change {
         from: String,
         /// Where it is.
         to: String,
-        /// Which it is.
+        /// Its inode.
         ino: u64,
+        /// Its size.
+        size: u64,
+        /// When its content was last changed, in nanoseconds since 1970.
+        mtime_ns: i64,
     },
     /// A unit was started or stopped.
     Unit {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 
-use agentd_root::file::{FileAnswer, FileVerb, Seen};
+use agentd_root::file::{FileAnswer, FileVerb, Looks, Seen};
 use agentd_root::{Act, Answer, Verb};
 use osmoda_runtime::Context;
 use osmoda_types::api::agentd::firewall::OpenPorts;
@@ -89,7 +89,14 @@ async fn take_back(agentd: &Agentd, entry: &Entry, dry: bool) -> Result<(), Prob
         Change::File { path, before, after } => {
             file(agentd, entry.undo, path, before.as_ref(), after.as_ref(), dry).await
         }
-        Change::Moved { from, to, ino } => moved(agentd, from, to, *ino, dry).await,
+        Change::Moved { from, to, ino, size, mtime_ns } => {
+            // A newer change that was taken back made the same file anew.
+            let same = |seen: &Seen, looks: &Looks| {
+                matches!(seen, Seen::File { ino: now, .. } if now == ino)
+                    || matches!(seen, Seen::File { size: now, .. } if now == size && looks.mtime_ns == *mtime_ns)
+            };
+            moved(agentd, from, to, same, dry).await
+        }
         Change::Unit { unit, before, act } => self::unit(agentd, unit, before, *act, dry).await,
         Change::Remembered { memory, digest } => remembered(agentd, *memory, digest, dry).await,
         Change::Forgotten { path, .. } => forgotten(agentd, entry.undo, path, dry).await,
@@ -131,14 +138,19 @@ async fn file(
     ask(agentd, verb, given).await
 }
 
-async fn moved(agentd: &Agentd, from: &str, to: &str, ino: u64, dry: bool) -> Result<(), Problem> {
-    let same = |seen: &Seen| matches!(seen, Seen::File { ino: is, .. } if *is == ino);
+async fn moved(
+    agentd: &Agentd,
+    from: &str,
+    to: &str,
+    same: impl Fn(&Seen, &Looks) -> bool,
+    dry: bool,
+) -> Result<(), Problem> {
     match (agentd.files.found(to).await?, agentd.files.found(from).await?) {
-        (Some((_, seen, _)), None) if same(&seen) => {
+        (Some((_, seen, looks)), None) if same(&seen, &looks) => {
             let verb = FileVerb::Move { from: to.to_owned(), to: from.to_owned(), seen };
             if dry { Ok(()) } else { ask(agentd, verb, vec![]).await }
         }
-        (None, Some((_, seen, _))) if same(&seen) => Ok(()),
+        (None, Some((_, seen, looks))) if same(&seen, &looks) => Ok(()),
         _ => Err(changed(to)),
     }
 }
