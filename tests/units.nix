@@ -40,7 +40,8 @@ in
   );
   wanted = builtins.mapAttrs (_: unit: unit.wantedBy ++ unit.requiredBy) (keep ours config.systemd.units);
   firewall = {
-    inherit (config.networking.firewall) allowedTCPPorts allowedUDPPorts;
+    inherit (config.networking.firewall) allowedTCPPorts allowedUDPPorts extraInputRules;
+    nftables = config.networking.nftables.enable;
     tables = builtins.mapAttrs (_: table: table.content) (keep ours config.networking.nftables.tables);
   };
   failed = map (entry: entry.message) (builtins.filter (entry: !entry.assertion) config.assertions);

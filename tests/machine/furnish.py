@@ -17,6 +17,19 @@ UNITS = {
 }
 # NixOS has no programs in /usr/bin but env, and none in /bin but sh: osModa's units see it so. systemd itself does not.
 NO_PROGRAMS = "[Service]\nTemporaryFileSystem=/usr/bin:ro /usr/sbin:ro /usr/local:ro\nBindReadOnlyPaths=/nix/sw/bin/sh:/usr/bin/sh /nix/sw/bin/env:/usr/bin/env\n"
+# What NixOS makes of networking.firewall with nftables, in outline.
+FIREWALL = """table inet nixos-fw {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iifname "lo" accept
+    ct state vmap { invalid : drop, established : accept, related : accept, new : jump input-allow, untracked : jump input-allow }
+  }
+  chain input-allow {
+    meta l4proto { icmp, ipv6-icmp } accept
+%s
+  }
+}
+"""
 WANTED = {"driver.socket": ["sockets.target"], "driver-network.service": ["sysinit.target"]}
 
 
@@ -77,6 +90,7 @@ def golden(tree, folder):
     put(tree, "etc/tmpfiles.d/00-nixos.conf", "".join(f"{rule}\n" for rule in [*read("tmpfiles"), "L /run/current-system/sw - - - - /nix/sw"]))
     put(tree, "etc/systemd/system/osmoda-.service.d/nixos.conf", NO_PROGRAMS)
     accounts(tree, read("users"), read("groups"))
+    firewall(tree, read("firewall"))
     for name in sorted(set(re.findall(r"/nix/store/([\w.+?=-]+)", "".join(texts.values()))) - {"osmoda"}):
         for package in DEBIAN.get(name, name).split():
             folder = tree / f"usr/lib/programs/{package}/bin"
@@ -84,6 +98,15 @@ def golden(tree, folder):
                 raise LookupError(f"{name} is named by {source}, and the Debian tree has no package {package}: add it to tree.py or name it in furnish.py")
             for program in folder.iterdir():
                 link(tree, f"nix/store/{name}/bin/{program.name}", f"/{program.relative_to(tree)}")
+
+
+def firewall(tree, declared):
+    """The tables that are loaded at boot, where the node has nftables on."""
+    if declared["nftables"]:
+        ports = [f"{kind} dport {port} accept" for kind in ("tcp", "udp") for port in declared[f"allowed{kind.upper()}Ports"]]
+        tables = "".join(f"table inet {name} {{\n{content}}}\n" for name, content in declared["tables"].items())
+        put(tree, "etc/nftables.conf", FIREWALL % "\n".join([*ports, declared["extraInputRules"]]) + tables)
+        link(tree, "etc/systemd/system/sysinit.target.wants/nftables.service", "/usr/lib/systemd/system/nftables.service")
 
 
 def accounts(tree, users, groups):
