@@ -4,10 +4,6 @@
   programs = {
     deadnix.enable = true;
     nixfmt.enable = true;
-    rustfmt = {
-      enable = true;
-      edition = "2024";
-    };
     taplo.enable = true;
   };
 }
