@@ -27,7 +27,6 @@
       pkgsFor = system: nixpkgs.legacyPackages.${system};
       workspace = pkgs: import ./pkgs { inherit pkgs crane; };
       formatting = system: treefmt-nix.lib.evalModule (pkgsFor system) ./treefmt.nix;
-      systemOf = host: host.pkgs.stdenv.hostPlatform.system;
 
       # The .nix files of a folder, by name.
       filesOf =
@@ -45,8 +44,10 @@
             self.nixosModules.server
             disko.nixosModules.disko
             host
-            { networking.hostName = lib.mkOverride 90 name; }
-            ./images/vm-variant.nix
+            {
+              networking.hostName = lib.mkOverride 90 name;
+              virtualisation.vmVariant = ./images/vm.nix;
+            }
           ];
         }
       ) (filesOf ./hosts);
@@ -84,35 +85,22 @@
           (workspace (pkgsFor system)).packages
           // {
             default = (workspace (pkgsFor system)).packages.osmoda;
-            docs = (pkgsFor system).writeText "osmoda-options.md" (
-              import ./pkgs/options.nix {
-                inherit lib;
-                system = images.documented;
-              }
-            );
+            docs = images.docs (pkgsFor system);
             iso = images.iso hosts.installer system;
             vm = images.vm hosts.${images.vmHost system};
           }
         )
-        # So that `nix run` on a Mac says why, and what does work there.
-        // lib.mapAttrs (_: pkgs: { default = images.elsewhere pkgs; }) (
-          lib.intersectAttrs { aarch64-darwin = true; } nixpkgs.legacyPackages
-        );
+        // images.elsewhere nixpkgs.legacyPackages;
 
       checks = each (
         system:
         (workspace (pkgsFor system)).checks
         // lib.mapAttrs' (name: host: lib.nameValuePair "host-${name}" host.config.system.build.toplevel) (
-          lib.filterAttrs (_: host: systemOf host == system) hosts
+          lib.filterAttrs (_: host: host.pkgs.stdenv.hostPlatform.system == system) hosts
         )
         // {
           treefmt = (formatting system).config.build.check self;
-          docs = (pkgsFor system).runCommand "options-page-is-current" { } (
-            if lib.hasSuffix self.packages.${system}.docs.text (lib.readFile ./docs/nixos.md) then
-              "touch $out"
-            else
-              "echo 'docs/nixos.md is not what the options say: run scripts/generate' >&2; exit 1"
-          );
+          docs = images.docsAreCurrent (pkgsFor system);
         }
       );
       # What needs KVM or gigabytes is not in `checks`.
@@ -123,7 +111,9 @@
 
       apps = each (system: images.apps (pkgsFor system) self.packages.${system});
       formatter = each (system: (formatting system).config.build.wrapper);
-      devShells = each (system: { default = (workspace (pkgsFor system)).shell; });
+      devShells = each (system: {
+        default = (workspace (pkgsFor system)).shell;
+      });
       templates = import ./templates;
     };
 }

@@ -1,6 +1,11 @@
 # What every cloud image is: no disk layout, no secret, no identity baked in. It takes the provider's ssh key, grows to
 # the disk it is put on and speaks on a serial console. What a provider needs comes with its variant (./default.nix).
-{ config, lib, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 {
   options.osmodaImage.variant = lib.mkOption {
     type = lib.types.str;

@@ -20,24 +20,33 @@ let
   cloudBase =
     system: more:
     lib.nixosSystem {
-      modules = modules ++ more ++ [
-        ./cloud.nix
-        {
-          nixpkgs.hostPlatform = system;
-          image.modules = lib.mapAttrs (variant: needs: {
-            imports = [ needs ];
-            osmodaImage = { inherit variant; };
-          }) variants;
-        }
-      ];
+      modules =
+        modules
+        ++ more
+        ++ [
+          ./cloud.nix
+          {
+            nixpkgs.hostPlatform = system;
+            image.modules = lib.mapAttrs (variant: needs: {
+              imports = [ needs ];
+              osmodaImage = { inherit variant; };
+            }) variants;
+          }
+        ];
     };
 in
 rec {
-  cloud = system: lib.mapAttrs (variant: _: (cloudBase system [ ]).config.system.build.images.${variant}) variants;
+  cloud =
+    system:
+    lib.mapAttrs (variant: _: (cloudBase system [ ]).config.system.build.images.${variant}) variants;
 
   # A machine that was started from an image, for its /etc/nixos: what the image is, and the modules given.
   cloudSystem =
-    { system, variant, modules }:
+    {
+      system,
+      variant,
+      modules,
+    }:
     let
       image = cloudBase system modules;
     in
@@ -79,12 +88,15 @@ rec {
       ];
     }).config.system.build.vm;
 
+  # So that `nix run` on a Mac says why, and what does work there.
   elsewhere =
-    pkgs:
-    pkgs.writeShellScriptBin "osmoda" ''
-      echo "osModa runs on Linux only; on a Linux builder: nix build .#packages.aarch64-linux.vm" >&2
-      exit 1
-    '';
+    packages:
+    lib.mapAttrs (_: pkgs: {
+      default = pkgs.writeShellScriptBin "osmoda" ''
+        echo "osModa runs on Linux only; on a Linux builder: nix build .#packages.aarch64-linux.vm" >&2
+        exit 1
+      '';
+    }) (lib.intersectAttrs { aarch64-darwin = true; } packages);
 
   # A system with everything on, whose options and sandboxes docs/nixos.md describes.
   documented = lib.nixosSystem {
@@ -99,6 +111,24 @@ rec {
     ];
   };
 
+  # The end of docs/nixos.md, and that it is current.
+  docs =
+    pkgs:
+    pkgs.writeText "osmoda-options.md" (
+      import ../pkgs/options.nix {
+        inherit lib;
+        system = documented;
+      }
+    );
+  docsAreCurrent =
+    pkgs:
+    pkgs.runCommand "options-page-is-current" { } (
+      if lib.hasSuffix (docs pkgs).text (lib.readFile ../docs/nixos.md) then
+        "touch $out"
+      else
+        "echo 'docs/nixos.md is not what the options say: run scripts/generate' >&2; exit 1"
+    );
+
   # Each file is one test; `all` builds every one.
   tests =
     pkgs: files:
@@ -111,7 +141,10 @@ rec {
         }
       ) files;
     in
-    tests // { all = pkgs.linkFarm "osmoda-tests" (lib.mapAttrsToList (name: path: { inherit name path; }) tests); };
+    tests
+    // {
+      all = pkgs.linkFarm "osmoda-tests" (lib.mapAttrsToList (name: path: { inherit name path; }) tests);
+    };
 
   apps =
     pkgs: packages:
@@ -136,7 +169,9 @@ rec {
       };
     in
     {
-      default = app "Run osModa here as yourself, with its state in ./.osmoda (the first time it is compiled, about half an hour on two cores)" (lib.getExe up);
+      default = app "Run osModa here as yourself, with its state in ./.osmoda (the first time it is compiled, about half an hour on two cores)" (
+        lib.getExe up
+      );
       vm = app "Start a virtual machine with osModa on this terminal (Ctrl-A X ends it)" "${packages.vm}/bin/run-${vmHost pkgs.stdenv.hostPlatform.system}-vm";
     };
 }

@@ -1,6 +1,12 @@
 # The installation medium: boots to a root shell, on serial consoles too, and installs by itself where it is told how.
 # With `osmodaInstaller.host` it carries that host, built, and needs no network.
-{ config, lib, modulesPath, pkgs, ... }:
+{
+  config,
+  lib,
+  modulesPath,
+  pkgs,
+  ...
+}:
 let
   cfg = config.osmodaInstaller;
   install = pkgs.writeShellApplication {
@@ -32,25 +38,34 @@ let
   lock = {
     version = 7;
     root = "root";
-    nodes = lib.mapAttrs (_: node: node // lib.optionalAttrs (node ? inputs) { inputs = below node.inputs; }) own.nodes // {
-      root.inputs = lib.genAttrs [ "disko" "nixpkgs" ] (input: [ "osmoda" input ]) // {
-        osmoda = "osmoda";
-      };
-      osmoda = {
-        inherit (own.nodes.root) inputs;
-        locked = {
-          inherit (cfg.flake) lastModified narHash rev;
-          owner = lib.elemAt place 1;
-          repo = lib.head place;
-          type = "github";
+    nodes =
+      lib.mapAttrs (
+        _: node: node // lib.optionalAttrs (node ? inputs) { inputs = below node.inputs; }
+      ) own.nodes
+      // {
+        root.inputs =
+          lib.genAttrs [ "disko" "nixpkgs" ] (input: [
+            "osmoda"
+            input
+          ])
+          // {
+            osmoda = "osmoda";
+          };
+        osmoda = {
+          inherit (own.nodes.root) inputs;
+          locked = {
+            inherit (cfg.flake) lastModified narHash rev;
+            owner = lib.elemAt place 1;
+            repo = lib.head place;
+            type = "github";
+          };
+          original = {
+            owner = lib.elemAt place 1;
+            repo = lib.head place;
+            type = "github";
+          };
         };
-        original = {
-          owner = lib.elemAt place 1;
-          repo = lib.head place;
-          type = "github";
-        };
       };
-    };
   };
   source =
     if cfg.flake ? rev then

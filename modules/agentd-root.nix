@@ -1,5 +1,11 @@
 # agentd-root: the privileged half of agentd. Root, without HTTP, database or state; it takes closed verbs from agentd.
-{ config, lib, options, pkgs, ... }:
+{
+  config,
+  lib,
+  options,
+  pkgs,
+  ...
+}:
 let
   cfg = config.services.osmoda;
   own = options.services.osmoda;
@@ -192,12 +198,16 @@ in
     };
     users.groups.osmoda-shell = { };
 
-    systemd.sockets.osmoda-agentd-root = ours.socket {
-      path = "/run/osmoda/root.sock";
-      type = "SequentialPacket";
-      user = "osmoda-agentd";
-      mode = "0600";
-    } // { description = "Socket of osModa agentd-root"; };
+    systemd.sockets.osmoda-agentd-root =
+      ours.socket {
+        path = "/run/osmoda/root.sock";
+        type = "SequentialPacket";
+        user = "osmoda-agentd";
+        mode = "0600";
+      }
+      // {
+        description = "Socket of osModa agentd-root";
+      };
 
     systemd.services.osmoda-agentd-root = {
       description = "osModa agentd-root: what agentd does as root";

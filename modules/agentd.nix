@@ -1,5 +1,11 @@
 # agentd: the machine's state, its ledger and its memory, as an ordinary user.
-{ config, lib, options, pkgs, ... }:
+{
+  config,
+  lib,
+  options,
+  pkgs,
+  ...
+}:
 let
   cfg = config.services.osmoda;
   own = options.services.osmoda;
@@ -9,13 +15,18 @@ let
   settings = lib.recursiveUpdate (ours.toSettings {
     rootSocket = "/run/osmoda/root.sock";
     backup = cfg.backup // {
-      identityFile = if cfg.backup.identityFile == null then null else "/run/credentials/osmoda-agentd.service/${credential}";
+      identityFile =
+        if cfg.backup.identityFile == null then
+          null
+        else
+          "/run/credentials/osmoda-agentd.service/${credential}";
     };
   }) cfg.agentd.settings;
 
   # What a running agentd reads again on SIGHUP; all else needs a restart.
   hot = settings.log.filter or null;
-  cold = settings // lib.optionalAttrs (settings ? log) { log = removeAttrs settings.log [ "filter" ]; };
+  cold =
+    settings // lib.optionalAttrs (settings ? log) { log = removeAttrs settings.log [ "filter" ]; };
   digest = value: builtins.hashString "sha256" (builtins.toJSON value);
 
   exceptions = {
@@ -129,11 +140,15 @@ in
       mode = "0700";
     };
 
-    systemd.sockets.osmoda-agentd = ours.socket {
-      path = "/run/osmoda/agentd.sock";
-      group = "osmoda";
-      mode = "0660";
-    } // { description = "Socket of osModa agentd"; };
+    systemd.sockets.osmoda-agentd =
+      ours.socket {
+        path = "/run/osmoda/agentd.sock";
+        group = "osmoda";
+        mode = "0660";
+      }
+      // {
+        description = "Socket of osModa agentd";
+      };
 
     systemd.services.osmoda-agentd = {
       description = "osModa agentd: the machine, its ledger and its memory";
@@ -156,27 +171,32 @@ in
       stopIfChanged = false;
       restartTriggers = [ (digest cold) ];
       reloadTriggers = [ (digest hot) ];
-      serviceConfig = ours.sandbox exceptions // ours.lifecycle pkgs // {
-        ExecStart = "${lib.getExe' cfg.agentd.package "agentd"} --config /etc/osmoda/agentd.json";
-        User = "osmoda-agentd";
-        Group = "osmoda-agentd";
-        SupplementaryGroups = [
-          "osmoda" # the other daemons' sockets
-          "systemd-journal"
-        ];
-        StateDirectory = map (folder: "osmoda/${folder}") [
-          "agentd"
-          "config"
-          "ledger"
-          "memory"
-          "secrets"
-        ];
-        StateDirectoryMode = "0700";
-        ReadWritePaths = [ settings.backup.dir ];
-        LoadCredential = lib.optional (cfg.backup.identityFile != null) "${credential}:${cfg.backup.identityFile}";
-        # Stands in for a file that is not there yet, so that the daemon starts.
-        SetCredential = lib.optional (cfg.backup.identityFile != null) "${credential}:unset";
-      };
+      serviceConfig =
+        ours.sandbox exceptions
+        // ours.lifecycle pkgs
+        // {
+          ExecStart = "${lib.getExe' cfg.agentd.package "agentd"} --config /etc/osmoda/agentd.json";
+          User = "osmoda-agentd";
+          Group = "osmoda-agentd";
+          SupplementaryGroups = [
+            "osmoda" # the other daemons' sockets
+            "systemd-journal"
+          ];
+          StateDirectory = map (folder: "osmoda/${folder}") [
+            "agentd"
+            "config"
+            "ledger"
+            "memory"
+            "secrets"
+          ];
+          StateDirectoryMode = "0700";
+          ReadWritePaths = [ settings.backup.dir ];
+          LoadCredential = lib.optional (
+            cfg.backup.identityFile != null
+          ) "${credential}:${cfg.backup.identityFile}";
+          # Stands in for a file that is not there yet, so that the daemon starts.
+          SetCredential = lib.optional (cfg.backup.identityFile != null) "${credential}:unset";
+        };
     };
   };
 }

@@ -1,6 +1,11 @@
 # services.osmoda: imports one file for each daemon and each capability, and holds what they share. Defines nothing
 # unless enabled. A new daemon is a file here and its line in `imports`.
-{ config, lib, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   cfg = config.services.osmoda;
   inherit (import ./lib.nix { inherit lib; }) newEnough secretOption;
@@ -57,7 +62,9 @@ in
       }
     ];
 
-    warnings = lib.optional (cfg.apiKeyFile != null) "services.osmoda.apiKeyFile is not read yet: it is for the gateway, which is still to come.";
+    warnings = lib.optional (
+      cfg.apiKeyFile != null
+    ) "services.osmoda.apiKeyFile is not read yet: it is for the gateway, which is still to come.";
 
     environment.systemPackages = [ cfg.package ];
 

@@ -15,7 +15,11 @@ rec {
       value;
 
   settingsOption =
-    { pkgs, daemon, example }:
+    {
+      pkgs,
+      daemon,
+      example,
+    }:
     lib.mkOption {
       inherit ((pkgs.formats.json { })) type;
       default = { };
@@ -47,7 +51,11 @@ rec {
 
   # Typed options whose key `settings` sets as well. `keys` maps the key's path to the option.
   bothSet =
-    { settings, prefix, keys }:
+    {
+      settings,
+      prefix,
+      keys,
+    }:
     lib.mapAttrsToList (path: option: {
       assertion = !(lib.hasAttrByPath (lib.splitString "." path) settings && option.highestPrio < 1500);
       message = "${prefix}.settings.${path} and ${lib.showOption option.loc} are both set: keep the option, remove the key from settings.";
@@ -55,21 +63,35 @@ rec {
 
   # The file a daemon reads, tried on that daemon's own program while it is built.
   configFile =
-    { pkgs, program, name, settings, check }:
+    {
+      pkgs,
+      program,
+      name,
+      settings,
+      check,
+    }:
     let
       runs = pkgs.stdenv.buildPlatform.system == pkgs.stdenv.hostPlatform.system;
     in
-    pkgs.runCommand "osmoda-${name}.json" {
-      text = builtins.toJSON settings;
-      passAsFile = [ "text" ];
-    } ''
-      ${pkgs.buildPackages.jq}/bin/jq . < "$textPath" > $out
-      ${lib.optionalString (check && runs) "${program} --check-config --config $out"}
-    '';
+    pkgs.runCommand "osmoda-${name}.json"
+      {
+        text = builtins.toJSON settings;
+        passAsFile = [ "text" ];
+      }
+      ''
+        ${pkgs.buildPackages.jq}/bin/jq . < "$textPath" > $out
+        ${lib.optionalString (check && runs) "${program} --check-config --config $out"}
+      '';
 
   # A socket that no rebuild ever changes: systemd holds it, so that callers wait while their daemon restarts.
   socket =
-    { path, type ? "Stream", user ? "root", group ? "root", mode }:
+    {
+      path,
+      type ? "Stream",
+      user ? "root",
+      group ? "root",
+      mode,
+    }:
     {
       wantedBy = [ "sockets.target" ];
       socketConfig = {

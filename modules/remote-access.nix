@@ -1,6 +1,11 @@
 # Ways to the gateway from elsewhere. Neither opens a port. Until something listens where the gateway will, a tunnel
 # answers 502.
-{ config, lib, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   cfg = config.services.osmoda.remoteAccess;
   ours = import ./lib.nix { inherit lib; };

@@ -12,7 +12,12 @@ let
   # What only tests read lies in these folders of a crate.
   testFolders = fileset.unions (
     lib.concatMap (
-      crate: map (folder: fileset.maybeMissing (../rust + "/${crate}/${folder}")) [ "tests" "examples" "golden" ]
+      crate:
+      map (folder: fileset.maybeMissing (../rust + "/${crate}/${folder}")) [
+        "tests"
+        "examples"
+        "golden"
+      ]
     ) crates
   );
   manifests = fileset.unions [
@@ -22,7 +27,9 @@ let
   ];
   # Programs come from code, manifests and migrations alone: a change of a test or a page rebuilds none.
   programSource = fileset.difference (fileset.union manifests (
-    fileset.fileFilter (file: file.hasExt "rs" || file.hasExt "sql" || file.name == "Cargo.toml") ../rust
+    fileset.fileFilter (
+      file: file.hasExt "rs" || file.hasExt "sql" || file.name == "Cargo.toml"
+    ) ../rust
   )) testFolders;
   # Checks read the printed pages, the golden files and the benchmarks as well.
   checkSource = fileset.unions [
@@ -34,7 +41,12 @@ let
     ../deny.toml
     ../rustfmt.toml
   ];
-  source = files: fileset.toSource { inherit root; fileset = files; };
+  source =
+    files:
+    fileset.toSource {
+      inherit root;
+      fileset = files;
+    };
 
   common = {
     pname = "osmoda";
@@ -97,7 +109,9 @@ in
     inherit osmoda;
   };
   checks = {
-    clippy = craneLib.cargoClippy (checked // { cargoClippyExtraArgs = "--all-targets -- --deny warnings"; });
+    clippy = craneLib.cargoClippy (
+      checked // { cargoClippyExtraArgs = "--all-targets -- --deny warnings"; }
+    );
     nextest = craneLib.cargoNextest (
       checked
       // {

@@ -8,7 +8,10 @@ let
   # In one line where it fits one, else as a block.
   field =
     name: text:
-    if lib.hasInfix "\n" text then "- ${name}:\n\n  ```nix\n${indent text}\n  ```\n" else "- ${name}: `${text}`\n";
+    if lib.hasInfix "\n" text then
+      "- ${name}:\n\n  ```nix\n${indent text}\n  ```\n"
+    else
+      "- ${name}: `${text}`\n";
   indent = text: lib.concatMapStringsSep "\n" (line: "  ${line}") (lib.splitString "\n" text);
   entry = option: ''
     ### `${option.name}`
@@ -20,14 +23,21 @@ let
       lib.optionalString (option ? example) (field "example" (shown option.example))
     }'';
 
-  setting = value: if lib.isList value then lib.concatMapStringsSep " " toString value else lib.generators.mkValueStringDefault { } value;
+  setting =
+    value:
+    if lib.isList value then
+      lib.concatMapStringsSep " " toString value
+    else
+      lib.generators.mkValueStringDefault { } value;
   unit =
     name: exceptions:
     "\n### `${name}`\n\n| setting | value | why |\n|---|---|---|\n"
     + lib.concatStrings (
       lib.mapAttrsToList (
         name: exception:
-        "| `${name}` | ${lib.optionalString (setting exception.value != "") "`${setting exception.value}`"} | ${exception.reason} |\n"
+        "| `${name}` | ${
+          lib.optionalString (setting exception.value != "") "`${setting exception.value}`"
+        } | ${exception.reason} |\n"
       ) exceptions
     );
 in

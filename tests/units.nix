@@ -33,12 +33,16 @@ in
         }) scripts
       )
     );
-  users = builtins.mapAttrs (_: user: { inherit (user) group extraGroups home; }) (keep ours config.users.users);
+  users = builtins.mapAttrs (_: user: { inherit (user) group extraGroups home; }) (
+    keep ours config.users.users
+  );
   groups = builtins.mapAttrs (_: group: group.members) (keep ours config.users.groups);
   tmpfiles = builtins.filter (rule: builtins.length (builtins.split "osmoda" rule) > 1) (
     map builtins.unsafeDiscardStringContext config.systemd.tmpfiles.rules
   );
-  wanted = builtins.mapAttrs (_: unit: unit.wantedBy ++ unit.requiredBy) (keep ours config.systemd.units);
+  wanted = builtins.mapAttrs (_: unit: unit.wantedBy ++ unit.requiredBy) (
+    keep ours config.systemd.units
+  );
   firewall = {
     inherit (config.networking.firewall) allowedTCPPorts allowedUDPPorts;
     tables = builtins.mapAttrs (_: table: table.content) (keep ours config.networking.nftables.tables);

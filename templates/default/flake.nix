@@ -9,7 +9,12 @@
   };
 
   outputs =
-    { disko, nixpkgs, osmoda, ... }:
+    {
+      disko,
+      nixpkgs,
+      osmoda,
+      ...
+    }:
     {
       nixosConfigurations.machine = nixpkgs.lib.nixosSystem {
         modules = [

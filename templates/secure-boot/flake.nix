@@ -10,7 +10,13 @@
   };
 
   outputs =
-    { disko, lanzaboote, nixpkgs, osmoda, ... }:
+    {
+      disko,
+      lanzaboote,
+      nixpkgs,
+      osmoda,
+      ...
+    }:
     {
       nixosConfigurations.machine = nixpkgs.lib.nixosSystem {
         modules = [

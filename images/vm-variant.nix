@@ -1,2 +1,0 @@
-# `nixos-rebuild build-vm`.
-{ virtualisation.vmVariant = ./vm.nix; }
