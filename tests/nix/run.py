@@ -10,6 +10,7 @@ import page, wired
 from evaluate import Refused, evaluate
 from harness import Suite
 
+PLAIN = '{ fileSystems."/" = { device = "/dev/sda1"; fsType = "ext4"; }; boot.loader.grub.device = "/dev/sda"; system.stateVersion = "26.05"; }'
 SUITE = Suite()
 BIN = pathlib.Path(sys.argv[1])
 
@@ -32,10 +33,19 @@ def told(case):
 
 def disabled():
     """A plain host is the same with the module, not enabled, and without it."""
-    plain = '{ fileSystems."/" = { device = "/dev/sda1"; fsType = "ext4"; }; boot.loader.grub.device = "/dev/sda"; system.stateVersion = "26.05"; }'
-    systems = evaluate(".", f"""flake: map (modules: (flake.nixosConfigurations.example.pkgs.nixos {{ imports = modules ++ [ ({plain}) ]; }}).toplevel.drvPath)
+    systems = evaluate(".", f"""flake: map (modules: (flake.nixosConfigurations.example.pkgs.nixos {{ imports = modules ++ [ ({PLAIN}) ]; }}).toplevel.drvPath)
         [ [ ] [ flake.nixosModules.default ] ]""")
     assert systems[0] == systems[1], systems
+
+
+def without_flakes():
+    """default.nix and modules/ alone, crane from the lock file: the very same package."""
+    found = evaluate(".", f"""flake: let root = dirOf flake.nixosModules.default._file; inherit (flake.nixosConfigurations.example) pkgs; in {{
+      ours = (import (root + "/default.nix") {{ inherit pkgs; }}).packages.osmoda.drvPath;
+      flakes = flake.packages.x86_64-linux.osmoda.drvPath;
+      units = (pkgs.nixos {{ imports = [ (root + "/modules") ({PLAIN}) ]; services.osmoda.enable = true; }}).toplevel.drvPath;
+    }}""")
+    assert found["ours"] == found["flakes"] and found["units"], found
 
 
 def taken(daemon, text, code):
@@ -52,10 +62,12 @@ def main():
             told(case)
     with SUITE.check("a host that does not enable osModa is the same with its module and without"):
         disabled()
+    with SUITE.check("without flakes it is the same package, and the modules work"):
+        without_flakes()
     with SUITE.check("docs/nixos.md ends with what the options say"):
         page.compare()
     for option, check in wired.checks():
-        with SUITE.check(f"{option} does something"):
+        with SUITE.check(option):
             check()
     with SUITE.check("the files that agents may use by default are those that the daemon takes by default"):
         wired.same_roots()

@@ -38,6 +38,7 @@ let
 in
 {
   plain = with' [ ];
+  hidden = map (option: option.name) (lib.filter (option: !option.visible || option.internal) (lib.optionAttrSetToDocList around.options.services.osmoda));
   options = lib.listToAttrs (map (option: { inherit (option) name; value = with' [ (set option) ]; }) documented);
 }"""
 
@@ -55,8 +56,12 @@ def checks():
     except Exception as error:
         def why(error=error):
             raise error
-        return [("every option", why)]
-    return [(name, functools.partial(differs, name, system == found["plain"])) for name, system in sorted(found["options"].items())]
+        return [("every option does something", why)]
+    return [("no hidden option but the one docs/nixos.md is made from", functools.partial(hidden, found["hidden"]))] + [(f"{name} does something", functools.partial(differs, name, system == found["plain"])) for name, system in sorted(found["options"].items())]
+
+
+def hidden(found):
+    assert [name for name in found if ".<name>" not in name] == ["services.osmoda.sandboxExceptions"], found
 
 
 def differs(name, same):
