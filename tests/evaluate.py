@@ -21,14 +21,14 @@ def evaluator():
     if given := os.environ.get("OSMODA_NIX_EVAL"):
         return shlex.split(given), ""
     if shutil.which("nix"):
-        return ["nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json"], f"{ROOT}#"
+        return ["nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json"], ".#"
     raise Skip("nothing here evaluates Nix: neither nix nor OSMODA_NIX_EVAL")
 
 
-def evaluate(attr, apply=None):
-    """The value of `attr`, or of the Nix function `apply` of it."""
+def evaluate(attr, apply=None, root=ROOT):
+    """The value of `attr` of the flake in `root`, or of the Nix function `apply` of it."""
     command, flake = evaluator()
-    done = subprocess.run([*command, flake + attr, *(["--apply", apply] if apply else [])], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*command, flake + attr, *(["--apply", apply] if apply else [])], cwd=root, capture_output=True, text=True)
     if done.returncode:
         raise Refused(done.stderr.strip())
     return json.loads(done.stdout)

@@ -2,12 +2,12 @@
 """What evaluating the flake shows: refusals, options that do something, printed pages, configuration that the daemons take.
 
 Usage: run.py BIN_DIR. Where nothing evaluates Nix every check is skipped and counted."""
-import json, pathlib, subprocess, sys, tempfile, tomllib
+import json, pathlib, shutil, subprocess, sys, tempfile, tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 import page, wired
-from evaluate import Refused, evaluate
+from evaluate import ROOT, Refused, evaluate
 from harness import Suite
 
 PLAIN = '{ fileSystems."/" = { device = "/dev/sda1"; fsType = "ext4"; }; boot.loader.grub.device = "/dev/sda"; system.stateVersion = "26.05"; }'
@@ -48,6 +48,27 @@ def without_flakes():
     assert found["ours"] == found["flakes"] and found["units"], found
 
 
+def same_build():
+    """A change of a page or a test rebuilds no program and no system; one of the code does, but not what it depends on."""
+    paths = """flake: { deps = flake.packages.x86_64-linux.osmoda.cargoArtifacts.drvPath; program = flake.packages.x86_64-linux.agentd.drvPath;
+      system = flake.nixosConfigurations.example.config.system.build.toplevel.drvPath; }"""
+    before = evaluate(".", paths)
+    with tempfile.TemporaryDirectory() as folder:
+        git = lambda root, *words: subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=True).stdout
+        for name in git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines():
+            if (ROOT / name).exists():
+                pathlib.Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, pathlib.Path(folder, name))
+        more = lambda name, text: open(pathlib.Path(folder, name), "a").write(text)
+        for name in ("README.md", "docs/files.md", "tests/harness.py", "bench/http.rs", "rust/agentctl/tests/integration/main.rs", "rust/types/golden/new.json"):
+            more(name, "\n")
+        git(folder, "init", "--quiet"), git(folder, "add", "--all")
+        assert evaluate(".", paths, folder) == before
+        more("rust/agentd/src/main.rs", "\n")
+        after = evaluate(".", paths, folder)
+    assert [key for key in before if before[key] == after[key]] == ["deps"], (before, after)
+
+
 def taken(daemon, text, code):
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(text)
@@ -64,6 +85,8 @@ def main():
         disabled()
     with SUITE.check("without flakes it is the same package, and the modules work"):
         without_flakes()
+    with SUITE.check("a change of docs or tests rebuilds nothing"):
+        same_build()
     with SUITE.check("docs/nixos.md ends with what the options say"):
         page.compare()
     for option, check in wired.checks():
