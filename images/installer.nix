@@ -119,6 +119,8 @@ in
     ];
 
     environment.systemPackages = [ install ];
+    # So that the new machine need not compile it.
+    system.extraDependencies = [ config.services.osmoda.package ];
     environment.etc = {
       "osmoda-install/nixos".source = source;
     }

@@ -21,7 +21,7 @@ rec {
       example,
     }:
     lib.mkOption {
-      inherit ((pkgs.formats.json { })) type;
+      type = lib.types.attrsOf (pkgs.formats.json { }).type;
       default = { };
       inherit example;
       description = ''

@@ -85,14 +85,13 @@ in
           wantedBy = [ "multi-user.target" ];
           wants = [ "network-online.target" ];
           after = [ "network-online.target" ];
+          # Not a failure, only not started, while the file is not there.
+          unitConfig = lib.optionalAttrs named { ConditionPathExists = credentialFile; };
           serviceConfig = ours.sandbox network // {
             DynamicUser = true;
             Restart = "always";
             RestartSec = 30;
             LoadCredential = lib.optional named "tunnel:${credentialFile}";
-            SetCredential = lib.optional named "tunnel:unset";
-            # Not a failure, only not started, while the file is not there.
-            ExecCondition = lib.mkIf named "${lib.getExe pkgs.gnugrep} -qvx unset %d/tunnel";
             ExecStart =
               "${lib.getExe cfg.cloudflare.package} tunnel --no-autoupdate "
               + (if named then "--config ${tunnel} run" else "--url ${gateway}");

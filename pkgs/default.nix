@@ -115,11 +115,14 @@ in
     nextest = craneLib.cargoNextest (
       checked
       // {
+        # nft is left out: there it is, an ordinary user may not ask it, and the tests would see that.
         nativeBuildInputs = [
           pkgs.age
-          pkgs.nftables
+          pkgs.python3
           pkgs.util-linux
         ];
+        # It needs namespaces within the sandbox, which not every kernel allows; tests/machine runs it.
+        cargoNextestExtraArgs = "-E 'not test(a_command_is_shown_as_it_ended)'";
       }
     );
     fmt = craneLib.cargoFmt { inherit (checked) pname version src; };

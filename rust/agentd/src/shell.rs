@@ -21,7 +21,7 @@ const SHOWN: usize = 1 << 20;
 /// When nobody says how long.
 const TIMEOUT_SECS: u64 = 60;
 /// NixOS' programs, then everybody's.
-const PATH: &str = "/run/current-system/sw/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const PATH: &str = "/run/wrappers/bin:/run/current-system/sw/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Runs the command.
 pub(crate) async fn exec(

@@ -8,6 +8,7 @@ mod revert;
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -251,22 +252,32 @@ fn bytes_of(folder: &Path, undo: UndoId) -> PathBuf {
 }
 
 fn ids(folder: &Path) -> io::Result<Vec<UndoId>> {
+    let id = |name: &str| name.strip_suffix(".json")?.parse::<UndoId>().ok();
+    Ok(names(folder)?.iter().filter_map(|name| id(name)).collect())
+}
+
+fn names(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let mut ids: Vec<UndoId> = Vec::new();
-    for entry in entries {
-        ids.extend(
-            entry?.file_name().to_str().and_then(|name| name.strip_suffix(".json")?.parse::<UndoId>().ok()),
-        );
-    }
-    Ok(ids)
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
 }
 
+/// Removes entries, and what a daemon that was killed kept for an entry it never wrote.
 fn forget_before(folder: &Path, oldest: Timestamp) -> io::Result<()> {
-    for id in ids(folder)?.into_iter().filter(|id: &UndoId| id.made_at().is_some_and(|at| at < oldest)) {
-        remove(folder, id)?;
+    for name in names(folder)? {
+        match name.rsplit_once('.').and_then(|(id, _)| id.parse::<UndoId>().ok()) {
+            Some(id) if id.made_at().is_some_and(|at| at < oldest) => remove(folder, id)?,
+            Some(_) => {}
+            None => {
+                let path = folder.join(&name);
+                let changed = fs::metadata(&path).map_or(i64::MAX, |meta| meta.mtime() * 1000);
+                if changed < oldest.as_millis() {
+                    fs::remove_file(path)?;
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -278,7 +278,7 @@ async fn of_event(agentd: &Agentd, event: u64) -> Result<UndoId, Problem> {
     })
 }
 
-/// Calls of this caller since then that changed something and cannot be taken back.
+/// Calls of this caller since then that changed something and cannot be taken back: all of them, or the newest thousand.
 async fn irreversible(
     agentd: &Agentd,
     context: &Context,
@@ -288,17 +288,30 @@ async fn irreversible(
     let mut input = EventsLogIn { since: Some(Since::At(since)), ..EventsLogIn::default() };
     input.limit = osmoda_types::Limit::new(1000);
     input.actor = actor.map(Text::new).transpose().expect("an actor is short");
-    let page = agentd.ledger.log(input).await?;
-    let lasting = |event: &Event| {
-        let call = event.kind.strip_suffix(".outcome")?;
-        let outcome = outcome(event)?;
-        let entry = catalogue::calls().find(|entry| entry.event() == call)?;
-        let lasting = outcome.undo.is_none()
-            && outcome.result != CallResult::Failed
-            && entry.undo != catalogue::Undo::Nothing;
-        lasting.then(|| Irreversible { event_id: event.id, call: call.to_owned(), at: event.ts })
-    };
-    Ok(page.events.iter().filter_map(lasting).collect())
+    let mut all = Vec::new();
+    loop {
+        let page = agentd.ledger.log(input.clone()).await?;
+        all.extend(page.events.iter().filter_map(lasting));
+        match page.next {
+            Some(next) if all.len() < MOST_LISTED => input.after = Text::new(next).ok(),
+            _ => break,
+        }
+    }
+    all.truncate(MOST_LISTED);
+    Ok(all)
+}
+
+/// Longest list of what cannot be taken back.
+const MOST_LISTED: usize = 1000;
+
+fn lasting(event: &Event) -> Option<Irreversible> {
+    let call = event.kind.strip_suffix(".outcome")?;
+    let outcome = outcome(event)?;
+    let entry = catalogue::calls().find(|entry| entry.event() == call)?;
+    let lasting = outcome.undo.is_none()
+        && outcome.result != CallResult::Failed
+        && entry.undo != catalogue::Undo::Nothing;
+    lasting.then(|| Irreversible { event_id: event.id, call: call.to_owned(), at: event.ts })
 }
 
 fn outcome(event: &Event) -> Option<Outcome> {
