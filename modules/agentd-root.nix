@@ -221,6 +221,8 @@ in
         ]
       );
       stopIfChanged = false;
+      # However often it is killed or restarted, it comes back; RestartSec keeps that from being a busy loop.
+      startLimitIntervalSec = 0;
       restartTriggers = [ (builtins.hashString "sha256" (builtins.toJSON settings)) ];
       serviceConfig = ours.sandbox exceptions // {
         Type = "notify";

@@ -169,6 +169,8 @@ in
         ]
       );
       stopIfChanged = false;
+      # However often it is killed or restarted, it comes back; RestartSec keeps that from being a busy loop.
+      startLimitIntervalSec = 0;
       restartTriggers = [ (digest cold) ];
       reloadTriggers = [ (digest hot) ];
       serviceConfig =

@@ -1,7 +1,7 @@
 """Where the machines of one run live: namespaces of their own that end with the driver, whatever ends it.
 
 The driver starts itself anew under `unshare`: mounts, processes, the bridge and its cables are gone when its first process
-is, also after SIGKILL. What a kernel does not take back by itself, the folder of the run and its control groups, is
+is, also after SIGKILL. What a kernel does not take back by itself, an empty folder and control groups, is
 removed at the end, or by the next run, which knows it by a lock nobody holds."""
 import contextlib, fcntl, json, os, pathlib, shutil, signal, sys, tempfile
 
@@ -29,7 +29,7 @@ def enter(prepare):
 
 @contextlib.contextmanager
 def folder(keep=False):
-    """The folder of this run; with `keep` it stays, as target/machine/kept."""
+    """The folder of this run, in memory; with `keep` it is on the disk and stays, as target/machine/kept."""
     with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         sweep()
@@ -37,9 +37,12 @@ def folder(keep=False):
         path.chmod(0o755)
         held = open(path / "lock", "w")
         fcntl.flock(held, fcntl.LOCK_EX)
+    if not keep:
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "osmoda-test", path)
     try:
         yield path
     finally:
+        run("umount", "-l", path)
         if keep:
             shutil.rmtree(CACHE / "kept", ignore_errors=True)
             path.rename(CACHE / "kept")

@@ -26,6 +26,26 @@ def done(machine: Machine, method: str, path: str, body: Any = None, user: str =
     assert status == 200, f"{method} {path}: {status} {answer}"
     return answer
 
+
+def start_load(machine: Machine, program: str, workers: int = 3, folder: str = "") -> None:
+    """Calls to agentd without a pause (load.py), until `end_load`."""
+    machine.succeed(f"mkdir -p /run/load && rm -f /run/load-stop /run/load/* && echo {shlex.quote(program)} > /run/load.py")
+    for worker in range(workers):
+        machine.succeed(
+            f"systemd-run --quiet --unit=load-{worker} --property=StandardOutput=file:/run/load/{worker}"
+            f" $(command -v python3) /run/load.py {folder}"
+        )
+
+
+def end_load(machine: Machine, workers: int = 3) -> tuple[list[str], list[str]]:
+    """What was acknowledged, and what failed."""
+    machine.succeed("touch /run/load-stop")
+    for worker in range(workers):
+        machine.wait_until_fails(f"systemctl is-active load-{worker}")
+    said = [json.loads(line) for line in machine.succeed("cat /run/load/*").splitlines()]
+    assert len(said) == workers, said
+    return [title for one in said for title in one["acknowledged"]], [why for one in said for why in one["failed"]]
+
 machine.wait_for_unit("multi-user.target")
 
 with subtest("agentd is ready and healthy without a key, a network or a person"):
