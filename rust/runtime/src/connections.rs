@@ -28,6 +28,8 @@ use crate::service::Kit;
 const PLACES: usize = 512;
 /// From the first byte to the end of the request's head, and between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a stopping daemon waits for the first request of somebody it has just let in.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// Longest head in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
 
@@ -67,8 +69,11 @@ async fn connection(stream: UnixStream, router: Router, place: Place, kit: Arc<K
     let peer = Peer { uid: credentials.uid(), gid: credentials.gid() };
     let _open = kit.metrics.connection();
     let state = place.clone();
+    let begun = CancellationToken::new();
+    let begins = begun.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         state.busy();
+        begins.cancel();
         request.extensions_mut().insert(peer);
         let (router, state) = (router.clone(), state.clone());
         // The answer's body holds the connection busy: a stream is not idle while it waits for what comes next.
@@ -89,8 +94,15 @@ async fn connection(stream: UnixStream, router: Router, place: Place, kit: Arc<K
         ended = serving.as_mut() => ended,
         () = place.evicted.cancelled() => return,
         () = kit.shutdown.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+            // hyper hangs up on a connection whose first request it has not read yet; who was let in is answered.
+            let first = tokio::time::timeout(FIRST_REQUEST, begun.cancelled());
+            tokio::select! {
+                ended = serving.as_mut() => ended,
+                _ = first => {
+                    serving.as_mut().graceful_shutdown();
+                    serving.await
+                }
+            }
         }
     };
     if let Err(error) = ended {

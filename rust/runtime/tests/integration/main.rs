@@ -27,6 +27,21 @@ fn a_call_that_runs_is_answered_before_a_stopping_daemon_ends() {
 }
 
 #[test]
+fn a_caller_that_was_let_in_is_answered_though_it_asks_after_the_stop() {
+    let mut probe = Probe::start("{}", &[]);
+    let (mut waiting, mut idle) = (probe.connect(), probe.connect());
+    write!(idle, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    // Connections are accepted in order, so with an answer to the second one both are let in.
+    assert!(idle.read(&mut [0; 8]).unwrap() > 0);
+    probe.signal(Signal::TERM);
+    rest_of(&mut idle);
+    write!(waiting, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let answer = rest_of(&mut waiting);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(probe.ended(), Some(0));
+}
+
+#[test]
 fn a_call_that_does_not_end_is_left_behind_after_the_drain() {
     let mut probe = Probe::start(r#"{"drain_secs": 1}"#, &[]);
     let mut stuck = probe.connect();
