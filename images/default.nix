@@ -77,6 +77,22 @@ rec {
       ];
     }).config.system.build.isoImage;
 
+  # Every host of the architecture, built.
+  systems =
+    pkgs: hosts:
+    pkgs.linkFarm "osmoda-hosts" (
+      lib.mapAttrsToList
+        (name: host: {
+          inherit name;
+          path = host.config.system.build.toplevel;
+        })
+        (
+          lib.filterAttrs (
+            _: host: host.pkgs.stdenv.hostPlatform.system == pkgs.stdenv.hostPlatform.system
+          ) hosts
+        )
+    );
+
   # A host as a virtual machine, and the host that `nix run .#vm` takes.
   vmHost = system: if system == "x86_64-linux" then "example" else "example-arm";
   vm =
