@@ -60,6 +60,7 @@ stopped() {
   [ -z "$work" ] || rm -rf "$work"
   if [ "$status" != 0 ] && [ -z "$told" ]; then
     say "install.sh: stopped while $doing; the lines above say why. What ran before still runs, and the same command goes on from here."
+    exit 1
   fi
 }
 
@@ -169,6 +170,7 @@ packages() {
 keep() {
   [ -n "$2" ] || return 0
   local as=() config=/var/lib/osmoda/config
+  doing="writing $config/$1"
   say "+ write $config/$1, mode 0600"
   [ "$dry" = 0 ] || return 0
   install -d -m 755 "${config%/*}"
@@ -196,6 +198,7 @@ healthy() {
     case $status in
       0) say "$answer" && return ;;
       1) say "$answer" && say "agentd runs, and something is not well: the lines above say what" && return ;;
+      127) break ;; # there is no agentctl, and none will come
     esac
     sleep 1
   done
@@ -389,7 +392,10 @@ $problems
   room "$work" 2500
   have cpio || packages cpio
   case $image in
-    https://*) step curl --proto =https -fL --retry 3 -o "$work/image.tar" "$image" && tarball=$work/image.tar ;;
+    https://*)
+      tarball=$work/image.tar
+      step curl --proto =https -fL --retry 3 -o "$tarball" "$image"
+      ;;
     *://*) die "--image: an address begins with https://" ;;
     '')
       step "${nix[@]}" build --out-link "$work/image" "$(flake)#images.kexec"
