@@ -64,6 +64,7 @@ def checks(site):
         assert "ssh root@ this address, then osmoda-install" in said and started(), said
         site.install(IMAGE + " --yes", before=PATH_FIRST)
         assert started()
+        succeed("rm -r /var/tmp/osmoda-install.*")  # the installer's program runs from there
 
     def wrong_images():
         able()
