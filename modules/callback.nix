@@ -34,6 +34,8 @@ let
 in
 {
   config = lib.mkIf cfg.enable {
+    services.osmoda.sandboxExceptions.osmoda-callback = exceptions;
+
     systemd.services.osmoda-callback = {
       description = "osModa heartbeat to the address given at the installation";
       after = [

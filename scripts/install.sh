@@ -295,17 +295,26 @@ pinned() {
   echo "  imports = [ \"\${$source}/modules\" ]; # an update rewrites this line"
 }
 
+# The system of the flake here that is this machine: the one of its name, else the only one.
+system_of() {
+  local names
+  [ "$dry" = 0 ] || { uname -n && return; }
+  names=$("${nix[@]}" eval --raw "path:$PWD#nixosConfigurations" --apply 'set: toString (builtins.attrNames set)') || return
+  case " $names " in *" $(uname -n) "*) uname -n ;; *" "*" "*" "*) return 1 ;; *) echo "$names" ;; esac
+}
+
 # In a copy, so that the configuration of this machine is changed once a system with osModa has been built from it.
 nixos() {
-  local etc=/etc/nixos copy=$work/nixos line='' file
-  local build=(nixos-rebuild build -I "nixos-config=$copy/configuration.nix")
+  local etc=/etc/nixos copy=$work/nixos line='' file system
+  local build=(-I "nixos-config=$copy/configuration.nix") switch=()
   begin "adding osModa to a copy of $etc"
   [ -e "$etc/flake.nix" ] || [ -e "$etc/configuration.nix" ] || by_hand "there is neither flake.nix nor configuration.nix in $etc"
   cp -a "$etc/." "$copy"
   cd "$copy"
   if [ -e flake.nix ]; then
-    build=(nixos-rebuild build --flake "path:$copy")
+    system=$(system_of) || by_hand "$etc/flake.nix has no system $(uname -n), and not one alone"
     grep -q osmoda flake.nix || edit_flake || by_hand "$etc/flake.nix has a shape this script does not know"
+    build=(--flake "path:$copy#$system") switch=(--flake "$etc#$system")
   elif [ -e osmoda.nix ] || ! grep -q osmoda configuration.nix; then
     line=$(pinned) || by_hand "Nix could not fetch $(flake)"
     grep -q '\./osmoda\.nix' configuration.nix || edit_configuration || by_hand "$etc/configuration.nix has no list of imports"
@@ -321,7 +330,7 @@ nixos() {
   if grep -qs '"osmoda"' flake.lock; then step "${nix[@]}" flake update osmoda --flake "path:$copy" || by_hand "osModa's input could not be updated"; fi
   begin "building the system"
   cd "$work"
-  step "${build[@]}" || by_hand "the system does not build with osModa in it"
+  step nixos-rebuild build "${build[@]}" || by_hand "the system does not build with osModa in it"
   [ "$dry" = 1 ] || [ -e result/etc/systemd/system/osmoda-agentd.service ] || by_hand "the system was built and has no osModa in it"
   begin "switching to it; nixos-rebuild switch --rollback brings the old one back"
   for file in flake.nix flake.lock configuration.nix osmoda.nix; do
@@ -331,7 +340,7 @@ nixos() {
   done
   # In a git repository a flake sees what git knows.
   if [ -e "$etc/.git" ] && [ -e "$etc/osmoda.nix" ]; then step git -C "$etc" add --intent-to-add osmoda.nix; fi
-  step nixos-rebuild switch
+  step nixos-rebuild switch "${switch[@]}"
   if [ -n "$callback_url" ]; then step systemctl start osmoda-callback.timer; fi
   healthy
 }

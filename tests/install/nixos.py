@@ -21,7 +21,7 @@ REBUILD = r"""echo "$*" >>/root/rebuilt
 [ ! -e /root/broken ] || exit 1
 export NIX_CONFIG='experimental-features = nix-command flakes' HOME=/root
 case $2 in
-  --flake) nix eval --json "$3#nixosConfigurations.machine.modules" --apply 'builtins.map (m: m.key or (builtins.baseNameOf m))' ;;
+  --flake) nix eval --json "${3%#*}#nixosConfigurations.${3##*#}.modules" --apply 'builtins.map (m: m.key or (builtins.baseNameOf m))' ;;
   *) nix eval --json --impure --expr 'let c = import ('"${3#nixos-config=}"') { config = { }; pkgs = { }; }; in map baseNameOf c.imports ++ builtins.concatMap (p: map builtins.readDir (import p).imports or [ ]) (builtins.filter (p: baseNameOf p == "osmoda.nix") c.imports)' ;;
 esac >/root/built || exit 1
 mkdir -p result/etc/systemd/system
@@ -108,7 +108,7 @@ def checks(site):
 
     def never_broken():
         hand = "/etc/nixos is as it was"
-        configured(flake=HEAD + "  outputs = inputs: import ./hosts inputs;\n}\n")
+        configured(flake=HEAD + "  outputs = inputs: { nixosConfigurations.machine = inputs.nixpkgs.lib.nixosSystem { inherit inputs; }; };\n}\n")
         assert "inputs.osmoda.nixosModules.default" in unchanged("", f"has a shape this script does not know; {hand}")
         configured(configuration="{ config, ... }: { networking.hostName = \"machine\"; }\n")
         unchanged("", f"has no list of imports; {hand}")
@@ -120,8 +120,10 @@ def checks(site):
             unchanged("", f"the system does not build with osModa in it; {hand}")
         succeed("rm /root/broken")
         # The first list of modules is another machine's.
-        other = "nixosConfigurations.other = nixpkgs.lib.nixosSystem { modules = [ ]; };\n    "
-        configured(flake=FLAKES["with inputs by name"].replace("    nixosConf", "    " + other + "nixosConf"))
+        two = FLAKES["with inputs by name"].replace("    nixosConf", "    nixosConfigurations.other = nixpkgs.lib.nixosSystem { modules = [ ]; };\n    nixosConf")
+        configured(flake=two)
+        unchanged("", f"has no system {succeed('uname -n').strip()}, and not one alone; {hand}")
+        succeed("hostname machine")
         unchanged("", f"was built and has no osModa in it; {hand}")
         assert "switch" not in rebuilt()
 
@@ -130,6 +132,7 @@ def checks(site):
         flake = HEAD + f'  inputs.osmoda.url = "git+file://{REPOSITORY}?ref=main";\n  outputs = {{ self, nixpkgs, osmoda }}: {{ ' + HOST + ' { modules = [ osmoda.nixosModules.default ./osmoda.nix ]; }; };\n}\n'
         configured(flake=flake, osmoda="{ services.osmoda.enable = true; }\n")
         go("--skip-nixos")
+        assert succeed("tail -n 1 /root/rebuilt") == "switch --flake /etc/nixos#machine\n"
         assert read("flake.nix") == flake and read("osmoda.nix") == "{ services.osmoda.enable = true; }\n" and built() == ["osmoda", "osmoda.nix"] and rebuilt() == ["build", "switch"]
 
     def in_git():

@@ -111,32 +111,6 @@ def checks(site):
         assert "changed by hand" in site.install(OPTIONS, expect=1) and health()["status"] == "ok"
         succeed("git -C /opt/osmoda checkout -q .")
 
-    def killed():
-        for program, when, first in (("git", "fetch", ""), ("git", "checkout", "rm -f /opt/osmoda/README.md; echo x >/opt/osmoda/start; touch /opt/osmoda/.git/index.lock"), ("install", "agentctl.new", "head -c 1000 /srv/programs/agentctl >/opt/osmoda/bin/agentctl.new"),
-                                     ("systemd-sysusers", "osmoda.conf", ""), ("systemctl", "daemon-reload", ""), ("systemctl", "try-restart", "")):
-            site.stand_in(program, f'case "$*" in *{when}*) {first}\nkill -9 0 ;; esac\nexec /usr/bin/{program} "$@"')
-            status, said = site.execute(f"{PATH_FIRST}; setsid -w sh -c 'cat {REPOSITORY}/scripts/install.sh | OSMODA_REPOSITORY=file://{REPOSITORY} bash -s -- {OPTIONS}'")
-            assert status == 137, (program, when, status, said[-600:])
-            succeed("rm -r /stand-in")
-            assert health()["status"] == "ok", "what ran before runs on"
-            site.install(OPTIONS)
-            assert health()["status"] == "ok" and succeed("git -C /opt/osmoda status --porcelain -uno") == "", (program, when)
-
-    def full():
-        succeed("mount -t tmpfs -o size=20M full /opt/osmoda/bin && cp -a /srv/programs/agentctl /opt/osmoda/bin")
-        try:
-            said = site.install(OPTIONS, expect=1)
-            assert "could not be written" in said and health()["status"] == "ok" and succeed("find /opt/osmoda/bin -name '*.new'") == "", said
-        finally:
-            succeed("umount /opt/osmoda/bin")
-        succeed("mkdir /root/aside && mount -t tmpfs -o size=100M full /opt")
-        try:
-            said = site.install(OPTIONS, expect=1)
-            assert "/opt/osmoda needs 300 MB and has 100 MB" in said and succeed("ls /opt") == "", said
-        finally:
-            succeed("umount /opt")
-        site.install(OPTIONS)
-
     def removed():
         """As docs/install.md says, word by word."""
         section = (ROOT / "docs/install.md").read_text().split("## Removing it")[1]
@@ -161,6 +135,4 @@ def checks(site):
     yield "the heartbeat is off, and goes to the address that was given", heartbeat
     yield "a second run updates in place: no call refused, state and settings kept", updated
     yield "a clone that somebody works in is left alone", by_hand
-    yield "killed anywhere, the next run goes on", killed
-    yield "on a full disk what runs goes on, and so does the next run", full
     yield "it is removed as the docs say, with or without its state", removed

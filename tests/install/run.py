@@ -8,7 +8,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(_
 from harness import Skip, Suite
 from place import Site
 
-GROUPS = ["definition", "preflight", "plain", "nixos", "convert"]
+GROUPS = ["definition", "preflight", "plain", "mishaps", "nixos", "convert", "carry"]
 
 
 def main():
