@@ -4,7 +4,7 @@ import json, re
 
 from place import PATH_FIRST, ROOT
 
-MACHINES = [{}]
+MACHINES = [{"packages": ["nix-bin", "libdbi-perl"]}]
 
 
 def checks(site):
@@ -36,7 +36,13 @@ def checks(site):
         assert succeed(f"cat {carried}/root/.ssh/authorized_keys").splitlines() == ["ssh-ed25519 AAAAC3one ann", "sk-ssh-ed25519@openssh.com AAAAGsk bob@desk"]
         assert succeed(f"cd {carried} && stat -c '%n %a %U' root root/.ssh etc/ssh/ssh_host_ed25519_key etc").splitlines() == ["root 700 root", "root/.ssh 700 root", "etc/ssh/ssh_host_ed25519_key 600 root", "etc 755 root"]
         succeed(f"cmp {carried}/etc/machine-id /etc/machine-id && cmp {carried}/etc/ssh/ssh_host_ed25519_key /etc/ssh/ssh_host_ed25519_key")
-        assert succeed(f"cd {carried} && find . -type f | sort").split() == ["./etc/machine-id", "./etc/ssh/ssh_host_ed25519_key", "./etc/systemd/network/10-lan0.network", "./root/.ssh/authorized_keys"]
+        assert succeed(f"cd {carried} && find . -type f | sort").split() == ["./etc/machine-id", "./etc/osmoda-before.nix", "./etc/ssh/ssh_host_ed25519_key", "./etc/systemd/network/10-lan0.network", "./root/.ssh/authorized_keys"]
+
+    def settings():
+        """What osmoda-install puts into the new machine's configuration, for Nix and to the letter."""
+        said = json.loads(succeed(f"(echo '{{'; cat {carried}/etc/osmoda-before.nix; echo '}}') >/root/before.nix && nix-instantiate --eval --strict --json /root/before.nix 2>/dev/null"))
+        assert (said["networking"], list(said["environment"]["etc"])) == ({"useDHCP": False, "useNetworkd": True}, ["systemd/network/10-lan0.network"])
+        assert said["environment"]["etc"]["systemd/network/10-lan0.network"]["text"] == succeed(f"cat {carried}/etc/systemd/network/10-lan0.network")
 
     def network():
         static = lambda: {(one["local"], one["prefixlen"]) for one in json.loads(succeed("ip -j addr show dev lan0 scope global"))[0]["addr_info"] if one.get("local") and not one.get("dynamic")}
@@ -51,4 +57,5 @@ def checks(site):
 
     yield "it loads the kernel with its parameters, and lets systemd restart into it", started
     yield "ssh keys and machine-id go with it, with their owners and modes", keys
+    yield "the new system's configuration gets the same addresses", settings
     yield "addresses and routes are there again, what was leased is not", network
