@@ -105,7 +105,9 @@
       # What needs KVM or gigabytes is not in `checks`.
       legacyPackages = each (system: {
         tests = images.tests (pkgsFor system) (removeAttrs (filesOf ./tests/nixos) [ "common" ]);
-        images = images.cloud system;
+        images = images.cloud system // {
+          kexec = images.kexec system;
+        };
       });
 
       apps = each (system: images.apps (pkgsFor system) self.packages.${system});

@@ -64,12 +64,25 @@ rec {
       ];
     }).config.system.build.isoImage;
 
+  # The same as a program for a Linux that runs.
+  kexec =
+    system:
+    (lib.nixosSystem {
+      modules = modules ++ [
+        ./kexec.nix
+        {
+          nixpkgs.hostPlatform = system;
+          osmodaInstaller.flake = self;
+        }
+      ];
+    }).config.system.build.kexecArchive;
+
   # An installation medium that carries one host, built, and its configuration: it installs that host without a network.
   mkInstaller =
     { host, source }:
     (lib.nixosSystem {
       modules = modules ++ [
-        ./installer.nix
+        ./iso.nix
         {
           nixpkgs.hostPlatform = host.pkgs.stdenv.hostPlatform.system;
           osmodaInstaller = { inherit host source; };
