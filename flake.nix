@@ -95,18 +95,19 @@
       checks = each (
         system:
         (workspace (pkgsFor system)).checks
-        // lib.mapAttrs' (name: host: lib.nameValuePair "host-${name}" host.config.system.build.toplevel) (
-          lib.filterAttrs (_: host: host.pkgs.stdenv.hostPlatform.system == system) hosts
-        )
         // {
           treefmt = (formatting system).config.build.check self;
           docs = images.docsAreCurrent (pkgsFor system);
+          # In one, so that `nix flake show` evaluates none of them.
+          hosts = images.systems (pkgsFor system) hosts;
         }
       );
       # What needs KVM or gigabytes is not in `checks`.
       legacyPackages = each (system: {
         tests = images.tests (pkgsFor system) (removeAttrs (filesOf ./tests/nixos) [ "common" ]);
-        images = images.cloud system;
+        images = images.cloud system // {
+          kexec = images.kexec system;
+        };
       });
 
       apps = each (system: images.apps (pkgsFor system) self.packages.${system});

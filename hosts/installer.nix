@@ -1,5 +1,5 @@
 # The installation medium, as a host: `nix build .#iso`.
 {
-  imports = [ ../images/installer.nix ];
+  imports = [ ../images/iso.nix ];
   nixpkgs.hostPlatform = "x86_64-linux";
 }

@@ -64,18 +64,47 @@ rec {
       ];
     }).config.system.build.isoImage;
 
+  # The same as a program for a Linux that runs.
+  kexec =
+    system:
+    (lib.nixosSystem {
+      modules = modules ++ [
+        ./kexec.nix
+        {
+          nixpkgs.hostPlatform = system;
+          osmodaInstaller.flake = self;
+        }
+      ];
+    }).config.system.build.kexecArchive;
+
   # An installation medium that carries one host, built, and its configuration: it installs that host without a network.
   mkInstaller =
     { host, source }:
     (lib.nixosSystem {
       modules = modules ++ [
-        ./installer.nix
+        ./iso.nix
         {
           nixpkgs.hostPlatform = host.pkgs.stdenv.hostPlatform.system;
           osmodaInstaller = { inherit host source; };
         }
       ];
     }).config.system.build.isoImage;
+
+  # Every host of the architecture, built.
+  systems =
+    pkgs: hosts:
+    pkgs.linkFarm "osmoda-hosts" (
+      lib.mapAttrsToList
+        (name: host: {
+          inherit name;
+          path = host.config.system.build.toplevel;
+        })
+        (
+          lib.filterAttrs (
+            _: host: host.pkgs.stdenv.hostPlatform.system == pkgs.stdenv.hostPlatform.system
+          ) hosts
+        )
+    );
 
   # A host as a virtual machine, and the host that `nix run .#vm` takes.
   vmHost = system: if system == "x86_64-linux" then "example" else "example-arm";

@@ -1,9 +1,9 @@
-# The installation medium: boots to a root shell, on serial consoles too, and installs by itself where it is told how.
+# What every installation medium is (./iso.nix, ./kexec.nix): boots to a root shell, on serial consoles too, and installs
+# by itself where it is told how.
 # With `osmodaInstaller.host` it carries that host, built, and needs no network.
 {
   config,
   lib,
-  modulesPath,
   pkgs,
   ...
 }:
@@ -77,8 +77,6 @@ let
       cfg.source;
 in
 {
-  imports = [ (modulesPath + "/installer/cd-dvd/installation-cd-minimal.nix") ];
-
   options.osmodaInstaller = {
     source = lib.mkOption {
       type = lib.types.path;
@@ -98,7 +96,6 @@ in
   };
 
   config = {
-    image.baseName = lib.mkForce "osmoda-${config.system.nixos.release}-${pkgs.stdenv.hostPlatform.system}";
     system = {
       # nixos-anywhere skips its kexec where it finds this.
       nixos.variant_id = "installer";
@@ -117,6 +114,9 @@ in
       "nix-command"
       "flakes"
     ];
+
+    # nixpkgs' installers and our server both have a default here; root has no password on the medium.
+    services.openssh.settings.PermitRootLogin = "prohibit-password";
 
     environment.systemPackages = [ install ];
     # So that the new machine need not compile it.

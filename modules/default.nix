@@ -15,6 +15,7 @@ in
     ./agentd.nix
     ./agentd-root.nix
     ./binary-cache.nix
+    ./callback.nix
     ./persistence.nix
     ./remote-access.nix
   ];

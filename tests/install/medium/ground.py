@@ -7,15 +7,18 @@ from harness import Skip
 PROGRAM = ROOT / "images/osmoda-install"
 
 
-def run(*arguments, carried=None, cmdline="", prefix=(), path=None):
+def run(*arguments, carried=None, cmdline="", prefix=(), path=None, before=None):
     with tempfile.TemporaryDirectory() as folder:
         kernel, medium = pathlib.Path(folder, "cmdline"), pathlib.Path(folder, "medium")
         kernel.write_text(f"quiet {cmdline}\n")
         medium.mkdir()
         (medium / "nixos").symlink_to(ROOT / "templates/default")
+        if before:
+            (medium / "before.nix").write_text(before)
         if carried:
             (medium / "host.json").write_text(json.dumps(carried))
-        env = {"PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"], "OSMODA_INSTALL_CARRIED": str(medium), "OSMODA_INSTALL_CMDLINE": str(kernel)}
+        env = {"PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"], "OSMODA_INSTALL_CARRIED": str(medium), "OSMODA_INSTALL_CMDLINE": str(kernel),
+               "OSMODA_INSTALL_BEFORE": str(medium / "before.nix")}
         return subprocess.run([*prefix, PROGRAM, *arguments], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, start_new_session=True)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """osmoda-install, as far as it runs without NixOS: what it refuses, its plan on real block devices, and what lies in /etc/nixos after."""
-import functools, http.server, json, pathlib, subprocess, sys, tempfile, threading
+import functools, http.server, json, pathlib, re, subprocess, sys, tempfile, threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
@@ -85,6 +85,14 @@ def one_host():
         assert done.returncode == 1 and "installs on /dev/sdx alone" in done.stderr, done
 
 
+def replaced():
+    """After kexec (images/kexec-run): the machine that is installed answers where the one before did, with its keys."""
+    with disk() as (target, _), told(**GOOD | {"disk": target}) as file:
+        done = run("--dry-run", "--config", file, before="  networking.useNetworkd = true;\n")
+    assert "|   networking.useNetworkd = true;\n" in done.stdout and re.search(r"^\+ install .*/etc/ssh /etc/ssh/ssh_host_", done.stdout, re.M), done
+    assert [step for step in plan(done) if step != "install"] == STEPS, done
+
+
 def written():
     """All steps but those of NixOS' own programs, on a machine to throw away."""
     if THROWAWAY is None:
@@ -113,7 +121,8 @@ def main():
             wrong(change, says)
     for name, check in [("an empty disk: the plan, and nothing changed", empty), ("a disk with data is refused without wipe", full),
                         ("a volume labelled OSMODA says how", seed), ("a kernel argument says where", kernel_argument),
-                        ("a medium for one host needs no evaluation", one_host), ("what lies in /etc/nixos after", written)]:
+                        ("a medium for one host needs no evaluation", one_host), ("after kexec the new system has the old one's addresses and host keys", replaced),
+                        ("what lies in /etc/nixos after", written)]:
         with suite.check(name):
             check()
     suite.end()

@@ -1,4 +1,4 @@
-//! What is mounted, from /proc/self/mountinfo. Read here, byte for byte: names hold spaces, which the kernel writes as
+//! What is mounted, from /proc/1/mountinfo. Read here, byte for byte: names hold spaces, which the kernel writes as
 //! `\040`, and need not be UTF-8.
 
 use std::collections::HashMap;
@@ -24,9 +24,10 @@ pub(super) struct Mounted {
 
 /// What is mounted and can be reached, in the order it was mounted: what another mount lies upon is left out.
 pub(super) fn mounted() -> Result<Vec<Mounted>, HostError> {
+    // The machine's mounts are those of its first process: in a sandbox our own are all read-only.
     let path = "/proc/self/mountinfo";
-    let table = fs::read(path).map_err(|source| HostError::Read { path: path.into(), source })?;
-    Ok(parse(&table))
+    let table = fs::read("/proc/1/mountinfo").or_else(|_| fs::read(path));
+    table.map(|table| parse(&table)).map_err(|source| HostError::Read { path: path.into(), source })
 }
 
 /// Every mount.
