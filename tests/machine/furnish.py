@@ -92,6 +92,9 @@ def golden(tree, folder):
     accounts(tree, read("users"), read("groups"))
     firewall(tree, read("firewall"))
     for name in sorted(set(re.findall(r"/nix/store/([\w.+?=-]+)", "".join(texts.values()))) - {"osmoda"}):
+        if (own := HERE.parents[1] / "scripts" / name).is_file():
+            put(tree, f"nix/store/{name}/bin/{name}", own.read_text()).chmod(0o755)
+            continue
         for package in DEBIAN.get(name, name).split():
             folder = tree / f"usr/lib/programs/{package}/bin"
             if not folder.is_dir():

@@ -62,7 +62,7 @@ class Shell:
     def expect(self, command, timeout, right, wrong):
         status, out, errors = self.run(command, timeout=timeout)
         if not right(status):
-            raise MachineError(f"{self.name}: `{command}` {wrong} (exit code {status}): {out[-1000:]}{errors[-1000:]}")
+            raise MachineError(f"{self.name}: `{command[:200]}` {wrong} (exit code {status}): {out[-300:]}{errors[-300:]}")
         return out
 
     def wait_until_succeeds(self, command, timeout=PATIENCE):
