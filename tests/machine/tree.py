@@ -107,8 +107,9 @@ def layer(part, base, packages):
 @contextlib.contextmanager
 def mounted(lower, upper, work, merged):
     options = f"lowerdir={':'.join(map(str, lower))},upperdir={upper},workdir={work}"
-    if run("mount", "-t", "overlay", "-o", options, "osmoda-test", merged).returncode:
-        raise Skip("overlay mounts are not allowed here")
+    made = run("mount", "-t", "overlay", "-o", options, "osmoda-test", merged)
+    if made.returncode:
+        raise Skip(f"overlay mounts are not allowed here: {made.stderr.strip()}")
     try:
         yield merged
     finally:
