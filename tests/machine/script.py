@@ -36,7 +36,7 @@ class Script:
         if len(self.machines) == 1:
             names["machine"] = self.machines[0]
         return {**names, "machines": self.machines, "start_all": self.start_all, "join_all": self.join_all, "subtest": self.subtest, "retry": retry,
-                "log": print, "t": unittest.TestCase(), "MachineError": MachineError, "Machine": Machine, "test_script": self.test_script}
+                "log": print, "t": unittest.TestCase(), "MachineError": MachineError, "BaseMachine": Machine, "test_script": self.test_script}
 
     def test_script(self):
         exec(compile(self.text, f"{self.name}.py", "exec"), self.symbols())

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def call(
-    machine: Machine,
+    machine: BaseMachine,
     method: str,
     path: str,
     body: Any = None,
@@ -20,14 +20,14 @@ def call(
     return int(status), json.loads(answer)
 
 
-def done(machine: Machine, method: str, path: str, body: Any = None, user: str = "root", headers: str = "") -> Any:
+def done(machine: BaseMachine, method: str, path: str, body: Any = None, user: str = "root", headers: str = "") -> Any:
     """The answer of a call that must go well."""
     status, answer = call(machine, method, path, body, user, headers)
     assert status == 200, f"{method} {path}: {status} {answer}"
     return answer
 
 
-def start_load(machine: Machine, program: str, workers: int = 3, folder: str = "") -> None:
+def start_load(machine: BaseMachine, program: str, workers: int = 3, folder: str = "") -> None:
     """Calls to agentd without a pause (load.py), until `end_load`."""
     machine.succeed(f"mkdir -p /run/load && rm -f /run/load-stop /run/load/* && echo {shlex.quote(program)} > /run/load.py")
     for worker in range(workers):
@@ -37,7 +37,7 @@ def start_load(machine: Machine, program: str, workers: int = 3, folder: str = "
         )
 
 
-def end_load(machine: Machine, workers: int = 3) -> tuple[list[str], list[str]]:
+def end_load(machine: BaseMachine, workers: int = 3) -> tuple[list[str], list[str]]:
     """What was acknowledged, and what failed."""
     machine.succeed("touch /run/load-stop")
     for worker in range(workers):
