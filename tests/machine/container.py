@@ -31,7 +31,7 @@ class Container(Machine):
             return
         command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", f"--network-veth-extra={self.cable}:eth1", f"--directory={self.tree}",
                    f"--hostname={self.name}", "--link-journal=no", f"--machine={self.name}", "--console=pipe"]
-        self.groups = list(stage.control_groups(self.root.parents[1], f"{self.root.parent.name}/{self.name}"))
+        self.groups = list(stage.control_groups(self.root.parents[2], f"{self.root.parent.name}/{self.name}"))
         with open(self.console, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.move, env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
         self.booted = True

@@ -37,12 +37,13 @@ def folder(keep=False):
         path.chmod(0o755)
         held = open(path / "lock", "w")
         fcntl.flock(held, fcntl.LOCK_EX)
+    (path / "nodes").mkdir()
     if not keep:
-        run("mount", "-t", "tmpfs", "-o", "mode=755", "osmoda-test", path)
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "osmoda-test", path / "nodes")
     try:
-        yield path
+        yield path / "nodes"
     finally:
-        run("umount", "-l", path)
+        run("umount", "-l", path / "nodes")
         if keep:
             shutil.rmtree(CACHE / "kept", ignore_errors=True)
             path.rename(CACHE / "kept")
