@@ -51,7 +51,7 @@
           ];
         }
       ) (filesOf ./hosts);
-      images = import ./images { inherit self lib; };
+      images = import ./images { inherit self lib filesOf; };
     in
     {
       nixosModules = {
@@ -101,10 +101,10 @@
           # In one, so that `nix flake show` evaluates none of them.
           hosts = images.systems (pkgsFor system) hosts;
         }
+        // images.drivers (pkgsFor system)
       );
-      # What needs KVM or gigabytes is not in `checks`.
       legacyPackages = each (system: {
-        tests = images.tests (pkgsFor system) (removeAttrs (filesOf ./tests/nixos) [ "common" ]);
+        tests = images.tests (pkgsFor system);
         images = images.cloud system // {
           kexec = images.kexec system;
         };

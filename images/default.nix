@@ -1,5 +1,9 @@
 # Systems and programs that the flake makes of hosts and modules: cloud images, installation media, virtual machines, tests.
-{ self, lib }:
+{
+  self,
+  lib,
+  filesOf,
+}:
 let
   modules = [
     self.nixosModules.default
@@ -34,6 +38,16 @@ let
           }
         ];
     };
+  # Each file of tests/nixos but the common module is one test.
+  each =
+    pkgs:
+    lib.mapAttrs (
+      _: file:
+      pkgs.testers.runNixOSTest {
+        imports = [ file ];
+        defaults.imports = [ self.nixosModules.default ];
+      }
+    ) (removeAttrs (filesOf ../tests/nixos) [ "common" ]);
 in
 rec {
   cloud =
@@ -158,22 +172,27 @@ rec {
         "echo 'docs/nixos.md is not what the options say: run scripts/generate' >&2; exit 1"
     );
 
-  # Each file is one test; `all` builds every one.
+  # Running them needs KVM.
   tests =
-    pkgs: files:
+    pkgs:
     let
-      tests = lib.mapAttrs (
-        _: file:
-        pkgs.testers.runNixOSTest {
-          imports = [ file ];
-          defaults.imports = [ self.nixosModules.default ];
-        }
-      ) files;
+      tests = each pkgs;
     in
     tests
     // {
       all = pkgs.linkFarm "osmoda-tests" (lib.mapAttrsToList (name: path: { inherit name path; }) tests);
     };
+  # What of a test can be checked without: its machines, and its script.
+  drivers =
+    pkgs:
+    lib.mapAttrs (
+      _: test:
+      test.driver
+      // {
+        inherit (test) config containers nodes;
+        inherit test;
+      }
+    ) (each pkgs);
 
   apps =
     pkgs: packages:
