@@ -26,9 +26,9 @@ pub(crate) async fn card(client: &Client, args: CardArgs, screen: &mut Screen) -
         _ => client.send::<AgentCard>(&Empty {}).await?,
     };
     if screen.is_json() {
-        screen.json(&card)?
+        screen.json(&card)?;
     } else {
-        show(&card, screen)?
+        show(&card, screen)?;
     }
     Ok(Exit::Ok)
 }

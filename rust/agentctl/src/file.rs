@@ -95,9 +95,9 @@ pub(crate) async fn file(client: &Client, verb: File, screen: &mut Screen) -> Ou
         }
     };
     if screen.is_json() {
-        screen.json(&answer)?
+        screen.json(&answer)?;
     } else {
-        screen.line(undone_by(undo))?
+        screen.line(undone_by(undo))?;
     }
     Ok(Exit::Ok)
 }
