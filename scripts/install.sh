@@ -362,7 +362,7 @@ obstacles() {
 losses() {
   local folder
   for folder in /home /root /srv /var/www /var/lib/{postgresql,mysql,docker,osmoda} /etc/letsencrypt /opt; do
-    if [ -n "$(ls -A "$folder" 2>/dev/null)" ]; then timeout 20 du -xsh "$folder" 2>/dev/null | sed 's/^/     /'; fi
+    if [ -n "$(ls -A "$folder" 2>/dev/null)" ]; then timeout 20 du -sh "$folder" 2>/dev/null | sed 's/^/     /'; fi
   done
 }
 

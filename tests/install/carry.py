@@ -4,14 +4,14 @@ import json, re
 
 from place import PATH_FIRST, ROOT
 
-MACHINES = [{"packages": ["nix-bin", "libdbi-perl"]}]
+ON = ["trixie"]
 
 
 def checks(site):
     succeed = site.succeed
     carried = "/root/after/carried"
     site.stand_in("kexec", 'printf "%s\\n" "$@" >>/root/loaded\ncase "$*" in *--kexec-syscall-auto*) exit 1 ;; esac')
-    site.stand_in("systemctl", "echo $* >>/root/restarted")
+    site.stand_in("systemd-run", "echo $* >>/root/restarted")
     site.write("/srv/kexec/run", (ROOT / "images/kexec-run").read_text())
     site.write("/srv/kexec/parameters", "init=/nix/store/x/init console=ttyS0\n")
     site.write("/srv/kexec/bzImage", "a kernel")
@@ -19,6 +19,7 @@ def checks(site):
     site.write("/etc/ssh/ssh_host_ed25519_key", "host key\n")
     succeed("""chmod 600 /etc/ssh/ssh_host_ed25519_key; cp /stand-in/kexec /srv/kexec/kexec; chmod +x /srv/kexec/run
         mkdir -p /root/before && echo first >/root/before/first && (cd /root/before && find . | cpio --quiet -o -H newc | gzip) >/srv/kexec/initrd && tar -C /srv -cf /srv/image.tar kexec
+        ip addr flush dev eth1
         ip link add lan0 type veth peer name lan1 && ip link set lan0 address 52:54:00:12:34:56 && ip link set lan1 up && ip link set lan0 up
         ip addr add 192.0.2.7/27 dev lan0 && ip -6 addr add 2001:db8::7/64 dev lan0 nodad && ip addr add 192.0.2.9/27 dev lan0 valid_lft 900 preferred_lft 900
         ip route add default via 192.0.2.1 dev lan0 proto static && ip route add 198.51.100.0/24 via 203.0.113.1 dev lan0 onlink && ip route add 203.0.113.9/32 dev lan0
@@ -29,7 +30,7 @@ def checks(site):
         assert said[0] == 0 and "machine will boot into nixos" in said[1], said
         words = ["--load", "/root/kexec/bzImage", "--initrd=/root/kexec/initrd.carried", "--command-line=init=/nix/store/x/init console=ttyS0", "--debug"]
         assert succeed("cat /root/loaded").splitlines() == [*words, "--kexec-syscall-auto", *words], "the old system call where the new one fails"
-        site.machine.wait_until_succeeds("grep -qx kexec /root/restarted")
+        site.machine.wait_until_succeeds("grep -q '^--quiet --collect --on-active=5 systemctl kexec$' /root/restarted")
         succeed("mkdir /root/first /root/after && zcat /root/kexec/initrd.carried | { cd /root/first && cpio -id --quiet; cd /root/after && cpio -id --quiet; }; test -e /root/first/first")
 
     def keys():

@@ -1,8 +1,10 @@
 """Debian that becomes NixOS, up to the point of no return. The installer's own program is a stand-in here that writes down
 how it was called: a container cannot replace its kernel, and install.sh says so first."""
+import re
+
 from place import PATH_FIRST, traces
 
-MACHINES = [{}]
+ON = ["trixie"]
 IMAGE = "--image /srv/image.tar.gz"
 ASKING = "script -qec 'bash /root/install.sh {}' /dev/null"
 
@@ -39,7 +41,7 @@ def checks(site):
     def losses():
         succeed("mkdir -p /home/ann /srv && head -c 3M /dev/zero >/home/ann/photo")
         said = site.install("--dry-run " + IMAGE + " --api-key sk-x")
-        assert "3.1M\t/home" in said and "\t/srv" in said and "give them again in step 4" in said and "sk-x" not in said, said
+        assert re.search(r"3\.[01]M\t/home", said) and "\t/srv" in said and "give them again in step 4" in said and "sk-x" not in said, said
 
     def silent():
         before = traces(site)
@@ -48,12 +50,14 @@ def checks(site):
         assert traces(site) == before and not started()
 
     def container():
+        succeed("mv /usr/bin/nix /usr/bin/nix.away")
         before = traces(site)
         for _ in range(2):
             said = site.install("--yes", expect=1)
             for text in ("this is a container (systemd-nspawn)", "root has no key", "there is no installer: give --image", "--no-convert keeps this system"):
                 assert text in said, (text, said)
         assert traces(site) == before
+        succeed("mv /usr/bin/nix.away /usr/bin/nix")
 
     def asked():
         able()

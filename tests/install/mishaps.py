@@ -3,7 +3,7 @@ import json
 
 from place import PATH_FIRST, REPOSITORY
 
-MACHINES = [{}]
+ON = ["trixie"]
 OPTIONS = "--no-convert --binaries /srv/programs"
 
 

@@ -5,7 +5,7 @@ import json, re
 
 from place import GIT, PATH_FIRST, REPOSITORY, traces
 
-MACHINES = [{"packages": ["nix-bin", "libdbi-perl"]}]
+ON = ["trixie"]
 # What a flake's nixpkgs and its modules are to this test: a function that keeps its arguments.
 NIXPKGS = "{ outputs = { self }: { lib.nixosSystem = arguments: arguments; }; }"
 HEAD, HOST = '{\n  description = "mine";\n  inputs.nixpkgs.url = "path:/srv/nixpkgs";\n', "nixosConfigurations.machine = nixpkgs.lib.nixosSystem"
@@ -70,7 +70,6 @@ def checks(site):
         return json.loads(succeed("nix --extra-experimental-features nix-command eval --json --impure --expr '(import /etc/nixos/osmoda.nix).services.osmoda' 2>/dev/null"))
 
     def again():
-        """On the machine the last check left: the same commit, then a newer one."""
         files = read("flake.nix"), succeed("sed -i 's/enable = true;/enable = true; # mine/' /etc/nixos/osmoda.nix; cat /etc/nixos/osmoda.nix")
         lock = read("flake.lock")
         go()
@@ -128,7 +127,6 @@ def checks(site):
         assert "switch" not in rebuilt()
 
     def there_already():
-        """As osmoda-install leaves it, and as somebody writes it who reads the docs."""
         flake = HEAD + f'  inputs.osmoda.url = "git+file://{REPOSITORY}?ref=main";\n  outputs = {{ self, nixpkgs, osmoda }}: {{ ' + HOST + ' { modules = [ osmoda.nixosModules.default ./osmoda.nix ]; }; };\n}\n'
         configured(flake=flake, osmoda="{ services.osmoda.enable = true; }\n")
         go("--skip-nixos")

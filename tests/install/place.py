@@ -1,13 +1,14 @@
 """A throw-away machine with install.sh on it: this repository as a git repository to install from, and built programs."""
-import pathlib, shutil, subprocess, sys, tempfile
+import contextlib, pathlib, shlex, shutil, subprocess, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/machine")]
-import node
+import furnish, tree
+from container import Container
 
 PROGRAMS = ["agentd", "agentd-root", "agentctl", "osmoda", "osmoda-bridge"]
-PACKAGES = ["git", "curl", "ca-certificates", "cpio", "nftables", "age"]
+PACKAGES = ["ca-certificates", "cpio", "git"]
 REPOSITORY = "/srv/os-moda"
 # As it is run: from a pipe, in a session without a terminal.
 GO = f'export OSMODA_REPOSITORY=file://{REPOSITORY}\ncat {REPOSITORY}/scripts/install.sh | setsid -w bash -s -- "$@"\n'
@@ -31,36 +32,47 @@ def snapshot(folder):
     git(folder, "commit", "-q", "-m", "as it is")
 
 
+def layer(folder, bins):
+    """The files that every machine here has besides its tree."""
+    (folder / "srv/programs").mkdir(parents=True)
+    for name in PROGRAMS:
+        shutil.copy(bins / name, folder / "srv/programs")
+    with tempfile.TemporaryDirectory() as scratch:
+        snapshot(scratch)
+        shutil.copytree(scratch, folder / "srv/os-moda")
+    (folder / "srv/os-moda").chmod(0o755)
+    furnish.put(folder, "root/go", GO)
+    return folder
+
+
+def stack(suite):
+    tree.SUITE = suite
+    return tree.stack(PACKAGES)
+
+
 class Site:
     """The machine, and install.sh in it."""
 
-    def __init__(self, bins, suite="trixie", packages=()):
-        self.bins, self.suite = pathlib.Path(bins).resolve(), suite
-        self.machine = node.Machine(bins, {}, [*PACKAGES, *packages])
-        for name in ("succeed", "fail", "execute", "write"):
-            setattr(self, name, lambda *words, _name=name: getattr(self.machine, _name)(*words))
+    def __init__(self, machine):
+        self.machine = machine
 
-    def __enter__(self):
-        node.SUITE = self.suite
-        self.machine.__enter__()
-        try:
-            inside = pathlib.Path(f"/proc/{self.machine.leader}/root/srv")
-            (inside / "programs").mkdir()
-            for name in PROGRAMS:
-                shutil.copy(self.bins / name, inside / "programs")
-            with tempfile.TemporaryDirectory() as folder:
-                snapshot(folder)
-                shutil.copytree(folder, inside / "os-moda")
-            # The driver's own copy of the programs lies where osModa is installed.
-            self.succeed(f"umount /opt/osmoda && rmdir /opt/osmoda && chown -R root: {REPOSITORY} && chmod 755 {REPOSITORY}")
-            self.write("/root/go", GO)
-        except BaseException:
-            self.machine.__exit__()
-            raise
-        return self
+    def execute(self, script):
+        """Status and all that was printed of a script for sh."""
+        return self.machine.execute(f"sh -c {shlex.quote(script)} 2>&1", timeout=600)
 
-    def __exit__(self, *_):
-        self.machine.__exit__()
+    def succeed(self, script):
+        status, said = self.execute(script)
+        assert status == 0, f"{script[:200]}: exit {status}: …{said[-400:]}"
+        return said
+
+    def fail(self, script):
+        status, said = self.execute(script)
+        assert status != 0, f"{script[:200]} succeeded: …{said[-400:]}"
+
+    def write(self, path, text):
+        target = self.machine.inside(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
 
     def install(self, words, expect=0, before="", run="sh /root/go"):
         """What install.sh says with these options; `before` is shell text that is run in front of it."""
@@ -84,3 +96,15 @@ PATH_FIRST = "export PATH=/stand-in:$PATH"
 def traces(site):
     """Everything an installation could have left, to be compared: paths and times below the folders it writes."""
     return site.succeed("find /opt /etc /usr/local /var/lib/osmoda /var/tmp -mindepth 1 -printf '%p %T@ %s %M %u\\n' 2>/dev/null | sort; true")
+
+
+@contextlib.contextmanager
+def site(name, folder, lower):
+    with Container("node", 1, folder / name, print, lower).mounted() as machine:
+        furnish.basics(machine.tree, "node", 1, ["node"])
+        try:
+            machine.connect()
+            machine.execute("systemctl is-system-running --wait")
+            yield Site(machine)
+        finally:
+            machine.crash()

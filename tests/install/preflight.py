@@ -3,7 +3,7 @@ import shlex
 
 from place import REPOSITORY, traces
 
-MACHINES = [{}]
+ON = ["trixie"]
 DRY = "--dry-run --no-convert"
 # Answers by the names under which the providers' machines present themselves.
 CLOUDS = {
