@@ -185,7 +185,7 @@ where
     let ended = runtime.block_on(async {
         let socket = args.socket(daemon);
         let state_dir = args.state_dir.join(daemon.folder());
-        let lock = own(&args.state_dir, &state_dir, daemon)?;
+        let lock = own_soon(&args.state_dir, &state_dir, daemon).await?;
         let setup = Setup {
             daemon,
             version,
@@ -350,6 +350,19 @@ async fn keep_trying_to_own(mut lock: Option<File>, root: &Path, dir: &Path, dae
     }
     // Held until the daemon ends.
     std::future::pending().await
+}
+
+/// As [`own`], once more and again for two seconds: a killed daemon's lock lives on in a program it was about to start.
+async fn own_soon(root: &Path, dir: &Path, daemon: Daemon) -> Result<Option<File>, StartError> {
+    let mut taken = own(root, dir, daemon);
+    for _ in 0..40 {
+        if taken.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        taken = own(root, dir, daemon);
+    }
+    taken
 }
 
 /// Makes the daemon's folder and holds it for this process. Where it cannot be made the daemon runs degraded: what needs

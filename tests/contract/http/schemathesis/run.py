@@ -57,7 +57,7 @@ def fuzz(daemon, port, folder, *more):
     (folder / "schemathesis.toml").write_text('[checks]\nnot_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]\n')
     command = [program(), "run", f"http://127.0.0.1:{port}/openapi.json", f"--checks={CHECKS}", f"--max-examples={1000 if FULL else 100}", "--phases=examples,coverage,fuzzing",
                "--request-timeout=20", "--seed=1", "--generation-database=none", "--continue-on-failure", "--no-color", "--suppress-health-check=all", *more]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1800 if FULL else 180)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=9000 if FULL else 180)
     tested = re.search(r"Test cases:\n *(.*)", done.stdout)
     print(f"      {tested[1] if tested else 'no summary'}", flush=True)
     if done.returncode:
