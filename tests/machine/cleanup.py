@@ -11,7 +11,7 @@ PATIENCE = 120.0
 
 
 class Cleanup:
-    name, needs, packages, nodes = "driver-ends", "", (), {}
+    name, needs, packages, nodes, full = "driver-ends", "", (), {}, False
 
     def __init__(self, bins):
         self.bins = bins
@@ -32,7 +32,8 @@ class Cleanup:
             assert "commands say" in said, said
             [folder], groups = folders() - before, left_of(folders() - before)
             assert nodes(folder) and groups, (folder, groups)
-            os.killpg(driver.pid, number)
+            # Ctrl-C is for everybody at the terminal; what ends a program by its id does not know of its children.
+            (os.killpg if number == signal.SIGINT else os.kill)(driver.pid, number)
             driver.wait(PATIENCE)
         finally:
             driver.kill()

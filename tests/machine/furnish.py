@@ -8,12 +8,22 @@ SHELL = "/run/driver-shell"
 HERE = pathlib.Path(__file__).resolve().parent
 # The Debian packages that hold a nixpkgs package's programs, where the name is not the same.
 DEBIAN = {"coreutils": "coreutils procps", "gnugrep": "grep", "gnused": "sed", "iputils": "iputils-ping", "nix": "nix-bin", "util-linux": "util-linux mount"}
+PATH = "Environment=PATH=/run/wrappers/bin:/run/current-system/sw/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+NETWORK = """#!/bin/sh
+# One cable, called as in the NixOS driver; a kernel of its own calls it eth0.
+if [ -e /sys/class/net/eth0 ]; then ip link set eth0 name eth1; fi
+ip addr add "192.168.1.$1/24" dev eth1
+ip addr add "2001:db8:1::$1/64" dev eth1 nodad
+ip link set eth1 up
+"""
 UNITS = {
     "driver.socket": f"[Socket]\nListenStream={SHELL}\nSocketMode=0600\nAccept=yes\nTriggerLimitIntervalSec=0\n",
     # A service of its own: what the driver runs is no login, just as in the NixOS driver.
-    "driver@.service": "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nExecStart=/usr/lib/driver-shell\nStandardInput=socket\nStandardError=journal\nEnvironment=PATH=/run/wrappers/bin:/run/current-system/sw/bin:/usr/sbin:/usr/bin:/sbin:/bin\nKillMode=process\n",
-    "driver-network.service": "[Unit]\nDefaultDependencies=no\nBefore=network.target\nWants=network.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
-    "ExecStart=ip addr add 192.168.1.{number}/24 dev eth1\nExecStart=ip addr add 2001:db8:1::{number}/64 dev eth1 nodad\nExecStart=ip link set eth1 up\n",
+    "driver@.service": "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nExecStart=/usr/lib/driver-shell\nStandardInput=socket\nStandardError=journal\nKillMode=process\n" + PATH,
+    # In a virtual machine the shell is behind the one port of the one serial device instead; the device node is there at once.
+    "driver-port.service": "[Unit]\nConditionVirtualization=!container\n[Service]\nExecStart=bash -c 'exec <>/dev/vport*p1 >&0 && exec /usr/lib/driver-shell'\n" + PATH,
+    "driver-network.service": "[Unit]\nDefaultDependencies=no\nBefore=network.target\nWants=network.target\n[Service]\nType=oneshot\n"
+    "RemainAfterExit=yes\nExecStart=/usr/lib/driver-network {number}\n",
 }
 # NixOS has no programs in /usr/bin but env, and none in /bin but sh: osModa's units see it so. systemd itself does not.
 NO_PROGRAMS = "[Service]\nTemporaryFileSystem=/usr/bin:ro /usr/sbin:ro /usr/local:ro\nBindReadOnlyPaths=/nix/sw/bin/sh:/usr/bin/sh /nix/sw/bin/env:/usr/bin/env\n"
@@ -30,7 +40,7 @@ FIREWALL = """table inet nixos-fw {
   }
 }
 """
-WANTED = {"driver.socket": ["sockets.target"], "driver-network.service": ["sysinit.target"]}
+WANTED = {"driver.socket": ["sockets.target"], "driver-port.service": ["multi-user.target"], "driver-network.service": ["sysinit.target"]}
 
 
 def basics(tree, name, number, names):
@@ -39,7 +49,10 @@ def basics(tree, name, number, names):
     put(tree, "etc/machine-id", f"{os.urandom(16).hex()}\n")
     put(tree, "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" + "".join(f"192.168.1.{at} {other}\n" for at, other in enumerate(names, 1)))
     put(tree, "etc/nix/nix.conf", "experimental-features = nix-command flakes\nsubstituters =\n")
+    put(tree, "usr/lib/driver-network", NETWORK).chmod(0o755)
     put(tree, "usr/lib/driver-shell", (HERE / "backdoor").read_text()).chmod(0o755)
+    for folder in ("etc", "var"):  # nothing is to be brought up to date at the first boot
+        put(tree, f"{folder}/.updated", "")
     (tree / "var/log/journal").mkdir(exist_ok=True)  # kept over a boot, as on NixOS
     units(tree, {unit: text.replace("{number}", str(number)) for unit, text in UNITS.items()}, WANTED)
 

@@ -37,6 +37,7 @@ class Scripted:
     def __init__(self, name, nodes, about, script):
         self.name, self.nodes, self.script = name, dict(sorted(nodes.items())), script
         self.needs = (said(about, "needs") or [""])[0]
+        self.full = said(about, "only") == ["full"]
         self.packages = tuple(tree.KERNEL) if self.needs == "vm" else ()
 
     def furnish(self, files, node):
@@ -51,7 +52,7 @@ class Plain:
     """agentd on Debian as it is, and a file of checks: `checks(machine)` yields a sentence and a function that fails if it
     is not so; UNITS are unit files that the machine boots with, PACKAGES what is installed there."""
 
-    needs = ""
+    needs, full = "", False
 
     def __init__(self, name):
         self.checks = importlib.import_module(f"plain.{name}")
@@ -76,7 +77,7 @@ class Plain:
 class Boot:
     """How long a node with osModa takes until it is healthy, beside one without."""
 
-    needs, packages = "", ()
+    needs, packages, full = "", (), False
 
     def __init__(self, name, golden):
         self.name, self.nodes, self.golden = name, {"bare": None, **({"healthy": None} if golden else {})}, golden

@@ -4,7 +4,7 @@
 A TEST is one of tests/nixos (its golden nodes and script), of driver/ (the driver itself), of plain/ (agentd on Debian as it
 is), or `boot`. Without any, all of them run. --keep leaves the nodes' files in target/machine/kept; --interactive gives a
 Python prompt with the nodes of one TEST instead of running its script: start_all(), test_script(), machine.succeed("…")."""
-import argparse, code, contextlib, pathlib, signal, sys, time
+import argparse, code, contextlib, os, pathlib, signal, sys, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -13,6 +13,7 @@ from container import Container
 from harness import Skip, Suite
 from kinds import tests
 from script import Script
+from vm import Vm
 
 LONGEST = 1200  # seconds for one test; something hangs, or this machine is a hundred times slower than ours
 LOGS = HERE.parents[1] / "target" / "test-logs" / "machine"
@@ -31,7 +32,7 @@ def main():
     if wrong := set(options.tests) - set(known):
         parser.error(f"no such test: {' '.join(sorted(wrong))}; there are {' '.join(known)}")
     chosen, suite = [known[name] for name in options.tests or known], Suite()
-    refused = stage.enter(lambda: {test.name: why for test in chosen if (why := lacking(test))})
+    refused = stage.enter(lambda: {test.name: why for test in chosen if (why := lacking(test, bool(options.tests)))})
     signal.signal(signal.SIGALRM, overdue)
     with stage.folder(options.keep) as folder:
         furnish.programs(folder / "programs", options.bins.resolve())
@@ -44,12 +45,16 @@ def main():
     suite.end()
 
 
-def lacking(test):
+def lacking(test, named):
     """Makes the tree that a test boots from; why it cannot run here, if it cannot."""
+    if test.full and not named and os.environ.get("OSMODA_TEST") != "full":
+        return "with OSMODA_TEST=full it runs"
     if test.needs == "nixos":
         return "it needs NixOS itself: nix build .#tests.all runs it"
     try:
         tree.stack(test.packages)
+        if test.needs == "vm":
+            tree.need(tree.EMULATOR)
     except Skip as why:
         return str(why)
 
@@ -74,7 +79,8 @@ def play(suite, test, folder, lower, interactive):
 @contextlib.contextmanager
 def made(test, folder, lower, number, name):
     """One node of a test, off; its power is cut when the test is over."""
-    with Container(name, number, folder / name, print, lower).mounted() as machine:
+    backend = Vm if test.needs == "vm" else Container
+    with backend(name, number, folder / name, print, lower).mounted() as machine:
         furnish.basics(machine.tree, name, number, list(test.nodes))
         test.furnish(machine.tree, name)
         try:

@@ -3,7 +3,7 @@
 The driver starts itself anew under `unshare`: mounts, processes, the bridge and its cables are gone when its first process
 is, also after SIGKILL. What a kernel does not take back by itself, an empty folder and control groups, is
 removed at the end, or by the next run, which knows it by a lock nobody holds."""
-import contextlib, fcntl, json, os, pathlib, shutil, signal, sys, tempfile
+import contextlib, fcntl, json, os, pathlib, shutil, signal, subprocess, sys, tempfile
 
 from harness import wait_for
 from tree import CACHE, run
@@ -18,13 +18,22 @@ def enter(prepare):
     if INSIDE not in os.environ:
         prepared = json.dumps(prepare())
         sys.stdout.flush()
-        words = ["unshare", "--mount", "--net", "--pid", "--ipc", "--propagation", "private", "--fork", "--kill-child=KILL", "--mount-proc", "--"]
-        os.execvpe(words[0], [*words, sys.executable, *sys.argv], {**os.environ, INSIDE: prepared})
+        words = ["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--net", "--pid", "--ipc", "--propagation", "private", "--fork", "--kill-child=KILL", "--mount-proc", "--"]
+        child = subprocess.Popen([*words, sys.executable, *sys.argv], env={**os.environ, INSIDE: prepared})
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both
+        signal.signal(signal.SIGTERM, lambda *_: pass_on(child.pid))
+        sys.exit(child.wait() % 256)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for command in (["ip", "link", "set", "lo", "up"], ["ip", "link", "add", BRIDGE, "type", "bridge"], ["ip", "link", "set", BRIDGE, "up"]):
         if run(*command).returncode:
             raise RuntimeError(f"{' '.join(command)} failed")
     return json.loads(os.environ[INSIDE])
+
+
+def pass_on(pid):
+    """SIGTERM for the driver inside; unshare itself takes none while it waits."""
+    for inner in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        os.kill(int(inner), signal.SIGTERM)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,9 @@ SUITE = "trixie"
 PACKAGES = ["age", "bubblewrap", "curl", "dbus", "iproute2", "iputils-ping", "jq", "libdbi-perl", "netcat-openbsd", "nftables", "nix-bin", "nix-setup-systemd",
             "procps", "python3", "systemd", "systemd-sysv"]  # without libdbi-perl nix-bin does not configure
 KERNEL = ["initramfs-tools", "linux-image-cloud-amd64", "udev"]
+# An initramfs with the drivers of a virtual machine and no others: it is unpacked without a processor's help.
+INITRAMFS = {"conf.d/driver": "MODULES=list\n",
+             "hooks/driver": "#!/bin/sh\n[ \"$1\" != prereqs ] || exit 0\n. /usr/share/initramfs-tools/hook-functions\nmanual_add_modules virtio_pci virtio_blk virtio_net virtio_console ext4\n"}
 TOOLS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux", "ip": "iproute2"}
 EMULATOR = {"qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs"}
 QUIET = ["apt-daily-upgrade.timer", "apt-daily.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer", "getty.target", "remote-fs.target", "systemd-pstore.service"]
@@ -67,7 +70,7 @@ def stack(more=()):
 
 def made(words, make):
     """The folder made from these words by `make`; under a temporary name until it is whole."""
-    recipe = "\n".join([*words, *map(inspect.getsource, (debootstrap, layer, farm, resolved))])
+    recipe = "\n".join([*words, *map(inspect.getsource, (debootstrap, layer, farm, resolved)), *(INITRAMFS.values() if "initramfs-tools" in words else ())])
     folder = CACHE / f"{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if not folder.is_dir():
         part = folder.with_suffix(".part")
@@ -91,6 +94,11 @@ def layer(part, base, packages):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
     with mounted([base], upper, work, merged):
+        for name, text in INITRAMFS.items() if "initramfs-tools" in packages else ():
+            file = merged / "etc/initramfs-tools" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            file.chmod(0o755)
         policy = merged / "usr/sbin/policy-rc.d"  # nothing starts while it is installed
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)

@@ -62,8 +62,11 @@ with subtest("a machine shuts down when asked, and reboots"):
     boot = b.succeed("journalctl --list-boots --no-pager | wc -l")
     b.shutdown()
     t.assertFalse(b.booted)
-    b.start()
+    b.start(allow_reboot=True)
     t.assertEqual(int(b.succeed("journalctl --list-boots --no-pager | wc -l")), int(boot) + 1)
+    b.reboot()
+    t.assertEqual(int(b.succeed("journalctl --list-boots --no-pager | wc -l")), int(boot) + 2)
+    a.wait_until_succeeds("ping -c 1 -W 1 b", timeout=60)
 
 with subtest("Nix builds and registers through its daemon"):
     builder = 'derivation { name = "hello"; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "echo hello > $out; exit 0" ]; }'
